@@ -1,0 +1,145 @@
+# The five kinds of target there are. Each module folder calls the one or two that it needs.
+
+# Interim, while modules are being written: what is listed but not there yet is left out with a word.
+function(vecferry_present out what)
+  set(kept "")
+  foreach(item ${ARGN})
+    if((what STREQUAL "file" AND NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${item}" AND NOT EXISTS "${item}") OR
+       (what STREQUAL "target" AND item MATCHES "^vecferry::" AND NOT TARGET ${item}))
+      message(STATUS "not there yet: ${item} (listed in ${CMAKE_CURRENT_SOURCE_DIR})")
+    else()
+      list(APPEND kept ${item})
+    endif()
+  endforeach()
+  set(${out} "${kept}" PARENT_SCOPE)
+endfunction()
+
+# vecferry_module(<module> SOURCES <file>... [DEPS <target>...])
+# The static library vecferry_<module>, alias vecferry::<module>.
+function(vecferry_module module)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  vecferry_present(arg_SOURCES file ${arg_SOURCES})
+  vecferry_present(arg_DEPS target ${arg_DEPS})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  add_library(vecferry_${module} STATIC ${arg_SOURCES})
+  add_library(vecferry::${module} ALIAS vecferry_${module})
+  target_link_libraries(vecferry_${module} PUBLIC ${arg_DEPS} PRIVATE vecferry::flags)
+  target_include_directories(vecferry_${module} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+endfunction()
+
+# vecferry_program(<name> SOURCES <file>... [DEPS <target>...])
+# An executable at the top of the build folder, which `install` knows.
+function(vecferry_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  vecferry_present(arg_SOURCES file ${arg_SOURCES})
+  vecferry_present(arg_DEPS target ${arg_DEPS})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} vecferry::flags)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+  set_property(GLOBAL APPEND PROPERTY VECFERRY_PROGRAMS ${name})
+endfunction()
+
+# What every test sees: where the recorded data is, and settings that the sanitizers need.
+set(VECFERRY_TEST_ENVIRONMENT "")
+if(VECFERRY_SANITIZE)
+  # Arrow's other pools recycle memory behind the sanitizer's back.
+  list(APPEND VECFERRY_TEST_ENVIRONMENT
+    ARROW_DEFAULT_MEMORY_POOL=system
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/sanitizers/lsan.supp"
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${CMAKE_SOURCE_DIR}/cmake/sanitizers/tsan.supp")
+endif()
+
+# The sanitizer builds compile only the tests that they run: see tests/CMakeLists.txt.
+add_custom_target(asan_tests)
+add_custom_target(tsan_tests)
+
+function(vecferry_register_test name target labels timeout)
+  string(REGEX REPLACE "/.*" "" module "${name}")
+  foreach(sanitizer asan tsan)
+    string(TOUPPER ${sanitizer} upper)
+    if(module IN_LIST VECFERRY_${upper}_MODULES OR name IN_LIST VECFERRY_${upper}_MODULES)
+      list(APPEND labels ${sanitizer})
+      add_dependencies(${sanitizer}_tests ${target})
+    endif()
+  endforeach()
+  string(REPLACE "/" "." result "${name}")
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${labels}"
+    TIMEOUT ${timeout}
+    ENVIRONMENT "${VECFERRY_TEST_ENVIRONMENT};GTEST_OUTPUT=json:${CMAKE_BINARY_DIR}/test-results/${result}.json")
+endfunction()
+
+# vecferry_test(<module>/<name>_test SOURCES <file>... [DEPS <target>...] [LABELS fast|slow|crash|live]
+#               [TIMEOUT <seconds>])
+# The binary test_<module>_<name>_test. One ctest entry a binary, because a process a TEST would
+# load Arrow a thousand times; each TEST is counted, and named when skipped, from its JSON result.
+function(vecferry_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPS;LABELS")
+  vecferry_present(arg_SOURCES file ${arg_SOURCES})
+  vecferry_present(arg_DEPS target ${arg_DEPS})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS fast)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  string(REPLACE "/" "_" target "test_${name}")
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target}
+    PRIVATE ${arg_DEPS} GTest::gtest GTest::gmock GTest::gtest_main vecferry::flags)
+  target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_compile_definitions(${target} PRIVATE
+    VECFERRY_SHARED_DIR="${VECFERRY_SHARED_DIR}" VECFERRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${target})
+  vecferry_register_test(${name} ${target} "${arg_LABELS}" ${arg_TIMEOUT})
+endfunction()
+
+# vecferry_fuzz(<name> SOURCES <file>... [DEPS <target>...])
+# Under the preset `fuzz` a libFuzzer program; elsewhere one that replays fuzz/corpus/<name>/ as a test.
+function(vecferry_fuzz name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  vecferry_present(arg_SOURCES file ${arg_SOURCES})
+  vecferry_present(arg_DEPS target ${arg_DEPS})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  set(target fuzz_${name})
+  set(corpus "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE ${arg_DEPS} vecferry::flags)
+  if(VECFERRY_SANITIZE STREQUAL "fuzzer")
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    return()
+  endif()
+  target_sources(${target} PRIVATE "${CMAKE_SOURCE_DIR}/fuzz/replay_main.cpp")
+  add_test(NAME fuzz/${name} COMMAND ${target} "${corpus}")
+  vecferry_register_test(fuzz/${name} ${target} fast 120)
+endfunction()
+
+# vecferry_bench(<name> SOURCES <file>... [DEPS <target>...])
+# A Google Benchmark program, built by the target `benches` and not by `all`.
+add_custom_target(benches)
+function(vecferry_bench name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  vecferry_present(arg_SOURCES file ${arg_SOURCES})
+  vecferry_present(arg_DEPS target ${arg_DEPS})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  set(target bench_${name})
+  add_executable(${target} EXCLUDE_FROM_ALL ${arg_SOURCES})
+  target_link_libraries(${target}
+    PRIVATE ${arg_DEPS} benchmark::benchmark benchmark::benchmark_main vecferry::flags)
+  target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_compile_definitions(${target} PRIVATE VECFERRY_SHARED_DIR="${VECFERRY_SHARED_DIR}")
+  add_dependencies(benches ${target})
+endfunction()
