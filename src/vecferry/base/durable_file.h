@@ -1,0 +1,47 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "vecferry/base/error.h"
+
+/// Small files that are whole or absent, whatever happens: temp file in the same folder, sync,
+/// rename, sync the folder.
+namespace vecferry {
+
+/// Replace `path` by `content`, durably and at once.
+/// Errors: kIo with the path in `where`; the old file is untouched then.
+Status write_durably(const std::filesystem::path& path, std::string_view content);
+
+/// Read a whole small file.
+/// Errors: kNotFound when there is none, else kIo.
+Result<std::string> read_file(const std::filesystem::path& path);
+
+/// Make names in `folder` durable (fsync of the folder).
+Status sync_folder(const std::filesystem::path& folder);
+
+/// fsync one file by path.
+Status sync_file(const std::filesystem::path& path);
+
+/// The error of a failed system call, with errno in words and advice where the cause is common
+/// (no space, no rights). `what` says what was being done: "cannot write 'x.json'".
+Status system_failure(int errno_value, std::string_view what, std::string_view where);
+
+/// An exclusive lock on a file, held until destruction; the kernel drops it when the process dies.
+/// Thread: one owner. Errors of `acquire`: kConflict when another process (or handle) holds it.
+class FileLock {
+ public:
+  static Result<FileLock> acquire(const std::filesystem::path& path, std::string_view what);
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&& other) noexcept;
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock();
+
+ private:
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_ = -1;
+};
+
+}  // namespace vecferry
