@@ -4,7 +4,11 @@
 if(NOT EXISTS "${CMAKE_SOURCE_DIR}/engine/Cargo.toml")
   return()
 endif()
-include(Rust)
+execute_process(COMMAND "${CMAKE_SOURCE_DIR}/cmake/find_rust.sh" OUTPUT_VARIABLE _rust_bin
+                OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE _bad)
+if(_bad)
+  message(FATAL_ERROR "the engine needs a newer Rust; run `make setup`")
+endif()
 
 if(DEFINED ENV{VECFERRY_CARGO_TARGET_DIR})
   set(_cargo_target_dir "$ENV{VECFERRY_CARGO_TARGET_DIR}")
@@ -19,7 +23,7 @@ set(_engine_dir "${CMAKE_SOURCE_DIR}/engine")
 set(_engine_library "${CMAKE_BINARY_DIR}/engine/libvecferry_engine.a")
 add_custom_command(
   OUTPUT "${_engine_library}"
-  COMMAND "${CMAKE_SOURCE_DIR}/cmake/build_engine.sh" "${VECFERRY_RUSTC}" "${VECFERRY_CARGO}"
+  COMMAND "${CMAKE_SOURCE_DIR}/cmake/build_engine.sh" "${_rust_bin}"
           "${VECFERRY_CARGO_TARGET_DIR}" "${_engine_dir}" "${_engine_library}"
   DEPENDS "${_engine_dir}/Cargo.toml" "${_engine_dir}/Cargo.lock"
           "${CMAKE_SOURCE_DIR}/cmake/build_engine.sh"
