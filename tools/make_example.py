@@ -16,8 +16,8 @@ import argparse
 import json
 import re
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 SECTION_NUMBER = re.compile(r"^(Chapter\s+)?[0-9A-Z.]+\s+")
@@ -37,8 +37,7 @@ CHAPTERS = {
     "mvcc-caveats locking-indexes",
     "Performance Tips": "using-explain planner-stats populate non-durability",
     "Client Authentication": "auth-pg-hba-conf auth-username-maps auth-password auth-cert",
-    "Routine Database Maintenance Tasks": "routine-vacuuming routine-reindex "
-    "logfile-maintenance",
+    "Routine Database Maintenance Tasks": "routine-vacuuming routine-reindex logfile-maintenance",
     "Backup and Restore": "backup-dump backup-file continuous-archiving",
     "High Availability": "different-replication-solutions warm-standby "
     "warm-standby-failover hot-standby",

@@ -1,0 +1,53 @@
+"""The demo, and the documents that show commands."""
+
+import re
+import subprocess
+
+from support import ROOT
+
+
+def test_demo_ends_well_and_cleans_up(binary, tmp_path):
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [ROOT / "examples" / "demo.sh", binary],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\n$ vecferry ") == 8
+    assert "deadlock" in done.stdout
+    assert "Done: three copies, equal in every point" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_readme_commands_work(vecferry, example):
+    """Runs the block under "A copy in one minute" as a reader would paste it."""
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r"## A copy in one minute.*?```sh\n(.*?)```", readme, re.DOTALL).group(1)
+    commands = [line for line in block.splitlines() if line and not line.startswith("#")]
+    assert len(commands) >= 4
+    script = "set -eu\n" + "\n".join(commands)
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=vecferry.folder,
+        env={**vecferry.environment(), "PATH": f"{vecferry.folder}/bin:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cli_page_is_current(binary):
+    done = subprocess.run(
+        ["python3", ROOT / "tools" / "make_cli_docs.py", "--check", binary],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
