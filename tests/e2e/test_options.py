@@ -29,9 +29,10 @@ WHERE = {
     '{"must_not":[{"key":"chapter","match":{"any":["Indexes","Data Definition"]}}]}': (
         lambda m: m["chapter"] not in ("Indexes", "Data Definition")
     ),
-    '{"must":[{"has_id":[1,2,999]}]}': lambda m: (
-        m["page"] == "ddl-basics.html" and m["paragraph"] < 3
+    "chapter in (Indexes, 'Data Definition') and not paragraph>2": lambda m: (
+        m["chapter"] in ("Indexes", "Data Definition") and m["paragraph"] <= 2
     ),
+    "links is empty or words>150": lambda m: not m["links"] or m["words"] > 150,
 }
 
 
@@ -39,12 +40,17 @@ WHERE = {
 @pytest.mark.parametrize("source", ["docs.json", "local:db/docs"])
 def test_where(vecferry, docs, where, source):
     expected = {int(d["id"]) for d in example_documents() if WHERE[where](d["metadata"])}
-    if "has_id" in where:
-        expected = {1, 2}
     result = vecferry.json("copy", source, "local:out/docs", "--where", where)
     assert result["verified"]
     assert set(payloads(vecferry, "local:out/docs")) == expected
     assert 0 < len(expected) < 420
+
+
+@pytest.mark.parametrize("where", ["id in (1, 2, 999)", '{"must":[{"has_id":[1,2,999]}]}'])
+@pytest.mark.parametrize("source", ["docs.json", "local:db/docs"])
+def test_where_by_id(vecferry, docs, where, source):
+    vecferry.json("copy", source, "local:out/docs", "--where", where)
+    assert set(payloads(vecferry, "local:out/docs")) == {1, 2}
 
 
 @pytest.mark.parametrize("where", ["words>", "words>many>few", '{"must":', '{"most":[]}', "and"])
