@@ -91,7 +91,11 @@ def check_include(source, included, quoted):
                 return f"{name} is included in {only_in}/ alone"
     if in_header and included in NOWHERE_IN_HEADERS:
         return NOWHERE_IN_HEADERS[included]
-    if quoted and ("/" not in included or included.startswith(".")) and included != "vecferry_engine.h":
+    if (
+        quoted
+        and ("/" not in included or included.startswith("."))
+        and included != "vecferry_engine.h"
+    ):
         return f'spell it in full: "vecferry/{module}/{Path(included).name}"'
     return None
 

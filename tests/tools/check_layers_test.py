@@ -19,7 +19,9 @@ class Graph(unittest.TestCase):
         for module, edges in check_layers.EDGES.items():
             for other in edges:
                 if module != "cli":
-                    self.assertNotIn(module, check_layers.allowed_from(other), f"{module} <-> {other}")
+                    self.assertNotIn(
+                        module, check_layers.allowed_from(other), f"{module} <-> {other}"
+                    )
 
     def test_nothing_but_cli_knows_a_backend(self):
         for module in check_layers.EDGES:
@@ -35,7 +37,9 @@ class Tree(unittest.TestCase):
                 path = Path(folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-            return [line.removeprefix(folder + "/") for line in check_layers.check_tree(Path(folder))]
+            return [
+                line.removeprefix(folder + "/") for line in check_layers.check_tree(Path(folder))
+            ]
 
     def assert_refused(self, name, text, why):
         found = self.violations({name: text})
@@ -74,11 +78,15 @@ class Tree(unittest.TestCase):
         self.assert_fine("journal/a.cpp", "#include <sqlite3.h>\n")
         self.assert_refused("ops/a.cpp", "#include <sqlite3.h>\n", "journal/ alone")
         self.assert_fine("engine/a.cpp", '#include "vecferry_engine.h"\n')
-        self.assert_refused("backends/local/a.cpp", '#include "vecferry_engine.h"\n', "engine/ alone")
+        self.assert_refused(
+            "backends/local/a.cpp", '#include "vecferry_engine.h"\n', "engine/ alone"
+        )
 
     def test_private_headers_stay_in_their_module(self):
         self.assert_fine("formats/a.cpp", '#include "vecferry/formats/b_internal.h"\n')
-        self.assert_refused("archive/a.cpp", '#include "vecferry/formats/b_internal.h"\n', "private")
+        self.assert_refused(
+            "archive/a.cpp", '#include "vecferry/formats/b_internal.h"\n', "private"
+        )
 
     def test_ours_are_spelled_in_full(self):
         self.assert_refused("model/a.cpp", '#include "a.h"\n', '"vecferry/model/a.h"')
