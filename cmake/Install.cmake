@@ -6,9 +6,9 @@ if(NOT _programs)
   return()
 endif()
 set_target_properties(${_programs} PROPERTIES
-  INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/vecferry")
-install(TARGETS ${_programs} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  INSTALL_RPATH "$ORIGIN/../lib/vecferry")
+install(TARGETS ${_programs} RUNTIME DESTINATION bin)
 if(VECFERRY_ARROW_BUNDLED)
   install(FILES $<TARGET_FILE:Arrow::arrow> $<TARGET_FILE:Arrow::parquet>
-          DESTINATION "${CMAKE_INSTALL_LIBDIR}/vecferry")
+          DESTINATION lib/vecferry)
 endif()
