@@ -39,3 +39,5 @@ add_library(vecferry::engine_ffi ALIAS vecferry_engine_ffi)
 add_dependencies(vecferry_engine_ffi vecferry_engine_build)
 target_include_directories(vecferry_engine_ffi SYSTEM INTERFACE "${_engine_dir}/include")
 target_link_libraries(vecferry_engine_ffi INTERFACE "${_engine_library}" Threads::Threads m dl)
+# The crates bring their own zstd; hidden, it cannot stand in for the one that libarchive was made for.
+target_link_options(vecferry_engine_ffi INTERFACE -Wl,--exclude-libs,libvecferry_engine.a)
