@@ -2,7 +2,7 @@
 # Everything about the tree that can be judged without running it. Changes nothing; goes on after a
 # finding and names at the end what failed. `clang-format-14 -i`, `cargo fmt` and `ruff format` mend.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 failed=()
 
 check() {

@@ -2,7 +2,7 @@
 # Builds and runs every test: C++ (plain, then parsers under address+undefined and threads under
 # thread), the engine crate, and the end-to-end tests. Goes on after a failure, and sums up at the end.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 jobs=$(nproc)
 results=$PWD/build/test-results
 rm -rf "$results"
