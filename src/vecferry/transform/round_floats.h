@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "vecferry/transform/transform.h"
+
+namespace vecferry {
+
+/// Give payload floats the value that they have after one trip into a Qdrant collection and out of
+/// it. Its JSON parser (serde_json without `float_roundtrip`) is not correctly rounded and moves
+/// one 17-digit float in ten by a last bit; a float passes it on the way in and on the way out.
+/// Counts `floats_rounded`, in points. A number that the parser refuses is kIncompatible.
+std::unique_ptr<Transform> round_floats();
+
+/// The number that the engine's parser makes of a JSON number that is not an integer to it.
+/// Returns false when it refuses the text as out of range.
+bool parse_as_engine(std::string_view number, double* value);
+
+}  // namespace vecferry
