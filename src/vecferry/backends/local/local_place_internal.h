@@ -1,0 +1,79 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "vecferry/backend/backend.h"
+#include "vecferry/backends/local/local_backend.h"
+#include "vecferry/backends/local/place_layout_internal.h"
+#include "vecferry/base/durable_file.h"
+#include "vecferry/engine/shard.h"
+
+namespace vecferry::local {
+
+using SharedShard = std::shared_ptr<engine::Shard>;
+
+/// One place in this process: its lock, its open shards, its unfinished loads. All backends on one
+/// folder share it.
+/// Thread: safe for concurrent use.
+class LocalPlace {
+ public:
+  /// The one for this folder, made when there is none yet.
+  static Result<std::shared_ptr<LocalPlace>> get(const fs::path& dir);
+
+  const PlaceLayout& layout() const { return layout_; }
+  /// "collection 'x' in local:DIR", for `where`.
+  std::string where(std::string_view collection) const;
+
+  /// Follow an alias. Errors: kNotFound for what is neither collection nor alias.
+  Result<std::string> resolve(std::string_view name) const;
+  /// Finished, or loading in this process; with aliases.
+  Result<CollectionConfig> config(std::string_view collection) const;
+  std::optional<uint64_t> points_count(std::string_view collection) const;
+
+  /// The open shard of a collection, opened when need be.
+  Result<SharedShard> shard(std::string_view collection);
+  /// The same for writing: from now on the stored number of points does not count.
+  Result<SharedShard> shard_to_write(std::string_view collection);
+
+  Status create(std::string_view collection, const CollectionConfig& config);
+  Status finish(std::string_view collection, const CollectionConfig& config,
+                const LocalOptions& options, const StopToken& stop);
+  Status drop(std::string_view collection);
+  Status change_aliases(std::span<const AliasChange> changes);
+
+  /// Refuse a write that the file system has no room for.
+  Status check_space(int64_t bytes) const;
+
+ private:
+  struct Open {
+    SharedShard shard{};
+    std::optional<CollectionRecord> load{};  ///< set while the collection is being loaded
+    bool bulk = false;                       ///< without the engine's log
+  };
+
+  explicit LocalPlace(PlaceLayout layout) : layout_(std::move(layout)) {}
+
+  bool loading(std::string_view collection) const;
+  Status lock();
+  Status lock_to_write();
+  Result<Open*> open(std::string_view collection);
+  Status close(std::string_view collection);
+  Status check_new_name(std::string_view collection) const;
+  Status publish(const CollectionRecord& record);
+
+  const PlaceLayout layout_;
+  mutable std::mutex mutex_;
+  std::optional<FileLock> lock_;  // dropped after the shards, which are below
+  bool swept_ = false;
+  std::map<std::string, Open, std::less<>> open_;
+};
+
+}  // namespace vecferry::local

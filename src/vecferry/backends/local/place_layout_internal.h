@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vecferry/base/error.h"
+#include "vecferry/model/config.h"
+
+/// The files of a local place, as docs/local-place.md has them. Nothing here locks or opens a
+/// shard.
+namespace vecferry::local {
+
+namespace fs = std::filesystem;
+
+/// What collection.json holds beside the configuration.
+struct CollectionRecord {
+  std::string name{};
+  CollectionConfig config{};  ///< without aliases
+  std::string created_at{};
+  std::string engine_version{};
+  std::optional<uint64_t> points_count{};
+};
+
+using Aliases = std::map<std::string, std::string, std::less<>>;  ///< alias -> collection
+
+class PlaceLayout {
+ public:
+  /// Errors: kIncompatible for a folder with other things in it or from a newer version, kIo for
+  /// one that cannot be read. A folder that is missing or empty is fine.
+  static Result<PlaceLayout> open(const fs::path& dir);
+
+  const fs::path& dir() const { return dir_; }
+  fs::path lock_file() const { return dir_ / ".lock"; }
+  fs::path folder(std::string_view collection) const;
+  fs::path shard(std::string_view collection) const { return folder(collection) / "shard"; }
+
+  /// Is there a place now (made by us or by another process)?
+  bool exists() const;
+  /// kNotFound when there is no folder, with the nearest one in the advice.
+  Status check_exists() const;
+  /// Make the folder and its first file.
+  Status make() const;
+
+  /// Names of finished collections, sorted.
+  Result<std::vector<std::string>> collections() const;
+  bool finished(std::string_view collection) const;
+  Result<CollectionRecord> read_record(std::string_view collection) const;
+  Status write_record(const CollectionRecord& record) const;
+
+  /// Aliases whose collection is there.
+  Result<Aliases> read_aliases() const;
+  Status write_aliases(const Aliases& aliases) const;
+
+  /// Make a collection's empty folder. Errors: kExists.
+  Status make_folder(std::string_view collection) const;
+  /// Take a collection's folder out of sight, durably; the result is where it is now.
+  Result<fs::path> hide_folder(std::string_view collection) const;
+  /// Remove what unfinished loads and drops have left. Only for who holds the lock and loads
+  /// nothing.
+  Status sweep() const;
+
+ private:
+  explicit PlaceLayout(fs::path dir) : dir_(std::move(dir)) {}
+  fs::path dir_;
+};
+
+/// A collection's name as one path part of at most 200 bytes.
+std::string folder_name(std::string_view collection);
+
+/// kNotFound for a collection, with the nearest of `names` in the advice.
+Status no_collection(std::string_view name, const fs::path& dir,
+                     const std::vector<std::string>& names);
+
+}  // namespace vecferry::local
