@@ -8,7 +8,7 @@ setup:  ## install what is missing on this machine (the only step that uses the 
 	@tools/setup.sh
 
 release: setup
-	@cmake --preset release >build/release.log || { cat build/release.log; exit 1; }
+	@mkdir -p build && cmake --preset release >build/release.log || { cat build/release.log; exit 1; }
 	@cmake --build --preset release
 
 demo: release  ## build, then import, copy, verify and search a real collection
