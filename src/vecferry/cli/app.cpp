@@ -1,0 +1,137 @@
+#include "vecferry/cli/app.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "vecferry/cli/context.h"
+#include "vecferry/cli/exit_code.h"
+#include "vecferry/cli/nearest.h"
+#include "vecferry/ops/receipt.h"
+
+namespace vecferry {
+namespace {
+
+constexpr const char* kDescription =
+    "vecferry moves collections of vectors: completely, provably, undoably and fast.\n\n"
+    "A location is PLACE/COLLECTION, such as local:DIR/docs, or a file: docs.json, docs.jsonl,\n"
+    "docs.parquet, docs.snapshot (each also .zst), or - for stdin and stdout.";
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  vecferry import docs.json local:store/docs     take in what a script exported\n"
+    "  vecferry ls local:store                        what is there\n"
+    "  vecferry peek local:store/docs --limit 3       a look at some points\n"
+    "  vecferry copy local:store/docs docs.parquet    copy, read back, compare\n"
+    "  vecferry verify local:store/docs docs.parquet  prove that both are the same\n\n"
+    "`vecferry VERB --help` tells more. Exit status: 0 done, 1 failed with nothing left behind,\n"
+    "2 usage, 3 differences found, 4 stopped part-way, 5 not found, 6 incompatible, 7 in use.";
+
+std::vector<std::string> verb_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* verb : app.get_subcommands({})) {
+    names.push_back(verb->get_name());
+  }
+  return names;
+}
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) {
+      names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+// CLI11 names what it could not place; we add what was probably meant.
+Failure usage_failure(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  Failure failure{.kind = ErrorKind::kUsage, .what = error.what()};
+  const CLI::App* verb = nullptr;
+  for (const auto* candidate : app.get_subcommands()) {
+    verb = candidate;
+  }
+  if (verb == nullptr) {
+    failure.next = "`vecferry --help` lists the verbs";
+    for (int i = 1; i < argc; ++i) {
+      const std::string word = argv[i];
+      if (word.empty() || word[0] == '-') {
+        continue;
+      }
+      failure.what = fmt::format("no verb '{}'", word);
+      const std::string near = nearest(word, verb_names(app));
+      if (!near.empty()) {
+        failure.what += fmt::format("; did you mean '{}'?", near);
+      }
+      return failure;
+    }
+    if (argc == 1) {
+      failure.what = "no verb";
+    }
+    return failure;
+  }
+  failure.next = fmt::format("`vecferry {} --help` shows what it takes", verb->get_name());
+  auto known = flag_names(*verb);
+  const auto global = flag_names(app);
+  known.insert(known.end(), global.begin(), global.end());
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    word = word.substr(0, word.find('='));
+    if (word.rfind("--", 0) != 0 || word.size() < 3 ||
+        std::find(known.begin(), known.end(), word) != known.end()) {
+      continue;
+    }
+    failure.what = fmt::format("no option '{}' for {}", word, verb->get_name());
+    const std::string near = nearest(word, known);
+    if (!near.empty()) {
+      failure.what += fmt::format("; did you mean '{}'?", near);
+    }
+    break;
+  }
+  return failure;
+}
+
+int finish_with_error(const Output& output, const Status& status) {
+  const Failure failure = failure_of(status);
+  const int code = exit_code_for(failure.kind);
+  output.error(failure, code);
+  return code;
+}
+
+}  // namespace
+
+int run_app(int argc, char** argv, const StopToken& stop) {
+  Context context;
+  context.stop = stop;
+  CLI::App app(kDescription, "vecferry");
+  app.footer(kFooter);
+  app.set_version_flag("--version", std::string(program_version()));
+  app.add_flag("--json", context.output.json,
+               "Answer in JSON Lines on stdout (docs/json-output.md)");
+  app.add_flag("--quiet,-q", context.output.quiet, "No progress and no notes on stderr");
+  app.add_flag("--yes,-y", context.yes, "Do not ask before what cannot be taken back");
+  app.add_option("--config", context.config_file, "Configuration file (default: vecferry.toml)")
+      ->type_name("FILE");
+  app.require_subcommand(1);
+  app.fallthrough();
+  for (auto* add :
+       {add_copy, add_export, add_import, add_verify, add_diff, add_ls, add_info, add_peek}) {
+    add(app, context);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    const bool json = std::any_of(argv, argv + argc,
+                                  [](const char* word) { return std::string(word) == "--json"; });
+    Output({.json = json}).error(usage_failure(app, error, argc, argv), kExitUsage);
+    return kExitUsage;
+  }
+  const Output output(context.output);
+  const Result<int> code = context.run(output);
+  return code.ok() ? *code : finish_with_error(output, code.status());
+}
+
+}  // namespace vecferry

@@ -1,0 +1,20 @@
+#include <cstdio>
+#include <exception>
+
+#include "vecferry/cli/app.h"
+#include "vecferry/cli/exit_code.h"
+#include "vecferry/cli/signals.h"
+
+int main(int argc, char** argv) {
+  vecferry::SignalWatcher signals;  // before any other thread, so that all inherit its mask
+  try {
+    const int code = vecferry::run_app(argc, argv, signals.token());
+    return signals.exit_code().value_or(code);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr,
+                 "vecferry: error: this is a bug of ours: %s\n"
+                 "  next:  please report it with the command that you typed\n",
+                 error.what());
+    return vecferry::kExitInternal;
+  }
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vecferry/ops/selection.h"
+
+namespace CLI {
+class App;
+}
+
+namespace vecferry {
+
+/// `--where --select-payload --drop-payload --vectors --rename-vector --provenance --limit` as
+/// typed.
+struct SelectionOptions {
+  std::string where{};
+  std::vector<std::string> select_payload{};
+  std::vector<std::string> drop_payload{};
+  std::vector<std::string> vectors{};
+  std::vector<std::string> rename_vectors{};
+  bool provenance = false;
+  std::optional<uint64_t> limit{};
+
+  /// Errors: kUsage with the place in the text.
+  Result<Selection> parse() const;
+};
+
+enum class SelectionScope { kCompare, kTransfer };
+void add_selection(CLI::App& verb, SelectionOptions& options, SelectionScope scope);
+
+/// "256MiB", "1GiB", "500M", "64k" (powers of 1024), or bytes.
+/// Errors: kUsage.
+Result<int64_t> parse_size(const std::string& text);
+
+}  // namespace vecferry

@@ -1,0 +1,174 @@
+#include "vecferry/cli/places.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "vecferry/backends/files/open_file.h"
+#include "vecferry/backends/local/local_backend.h"
+#include "vecferry/base/durable_file.h"
+#include "vecferry/cli/nearest.h"
+
+namespace vecferry {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDefaultUrl = "http://localhost:6333";
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+// The file to read, empty when there is none; one that was named must be there.
+std::string find_config(const std::string& named) {
+  if (!named.empty()) {
+    return named;
+  }
+  std::string folder = environment("XDG_CONFIG_HOME");
+  if (folder.empty()) {
+    folder = environment("HOME") + "/.config";
+  }
+  for (const auto& candidate : {std::string("vecferry.toml"), folder + "/vecferry/vecferry.toml"}) {
+    std::error_code ignored;
+    if (fs::exists(candidate, ignored)) {
+      return candidate;
+    }
+  }
+  return {};
+}
+
+bool is_bare_name(const std::string& text) {
+  return !text.empty() && text != "-" && text.find_first_of("/:.") == std::string::npos;
+}
+
+}  // namespace
+
+Result<PlaceNames> PlaceNames::load(const std::string& config_file) {
+  PlaceNames names;
+  names.default_place_ = environment("QDRANT_URL");
+  if (names.default_place_.empty()) {
+    names.default_place_ = kDefaultUrl;
+  }
+  const std::string path = find_config(config_file);
+  if (path.empty()) {
+    return names;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto text, read_file(path));
+  try {
+    const toml::table table = toml::parse(text, path);
+    if (const auto place = table["place"].value<std::string>()) {
+      names.default_place_ = *place;
+    }
+    if (const auto* environments = table["env"].as_table()) {
+      for (const auto& [name, entry] : *environments) {
+        const auto* settings = entry.as_table();
+        const auto url = settings == nullptr ? std::optional<std::string>()
+                                             : (*settings)["url"].value<std::string>();
+        if (!url) {
+          return fail({.kind = ErrorKind::kUsage,
+                       .what = fmt::format("[env.{}] has no url", std::string(name.str())),
+                       .where = path,
+                       .next = "add a line like url = \"local:store\""});
+        }
+        names.urls_.emplace_back(std::string(name.str()), *url);
+      }
+    }
+  } catch (const toml::parse_error& error) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = std::string(error.description()),
+                 .where = fmt::format("{} line {}", path, error.source().begin.line)});
+  }
+  return names;
+}
+
+std::string PlaceNames::resolve_place(const std::string& text) const {
+  if (text.empty()) {
+    return resolve_place(default_place_);
+  }
+  for (const auto& [name, url] : urls_) {
+    if (text == name) {
+      return url;
+    }
+  }
+  return text;
+}
+
+std::string PlaceNames::resolve(const std::string& text) const {
+  const size_t slash = text.find('/');
+  if (slash != std::string::npos) {
+    const std::string place = text.substr(0, slash);
+    const std::string url = resolve_place(place);
+    return place.empty() || url == place ? text : url + text.substr(slash);
+  }
+  return is_bare_name(text) ? resolve_place("") + "/" + text : text;
+}
+
+Result<std::shared_ptr<Backend>> open_place(const Place& place, const PlaceOptions& options) {
+  switch (place.kind) {
+    case PlaceKind::kLocal: {
+      ARROW_ASSIGN_OR_RAISE(auto backend,
+                            open_local(place.address, {.build_index = options.build_index,
+                                                       .index_progress = options.index_progress}));
+      return std::shared_ptr<Backend>(std::move(backend));
+    }
+    case PlaceKind::kFile: {
+      ARROW_ASSIGN_OR_RAISE(auto opened, open_file(place.address, {.format = options.format}));
+      return std::shared_ptr<Backend>(std::move(opened));
+    }
+    case PlaceKind::kQdrant:
+    case PlaceKind::kArchive:
+      break;
+  }
+  return fail({.kind = ErrorKind::kIncompatible,
+               .what = place.kind == PlaceKind::kQdrant
+                           ? "this version does not speak to Qdrant servers yet"
+                           : "this version does not open archives yet",
+               .where = to_string(place),
+               .next =
+                   "download a snapshot of the collection and use the .snapshot file, or name a "
+                   "local:DIR place"});
+}
+
+Result<OpenedLocation> open_location(const std::string& text, const PlaceOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(auto location, parse_location(text));
+  OpenedLocation opened{.place = to_string(location.place), .label = to_string(location)};
+  if (location.place.kind == PlaceKind::kFile) {
+    return opened;
+  }
+  ARROW_ASSIGN_OR_RAISE(opened.backend, open_place(location.place, options));
+  opened.collection = std::move(location.collection);
+  return opened;
+}
+
+Status with_nearest_name(const Status& status, Backend& backend, const std::string& collection,
+                         const StopToken& stop) {
+  if (status.ok() || kind_of(status) != ErrorKind::kNotFound) {
+    return status;
+  }
+  const auto collections = backend.list(stop);
+  if (!collections.ok()) {
+    return status;
+  }
+  std::vector<std::string> names;
+  for (const auto& summary : *collections) {
+    if (summary.name == collection) {
+      return status;  // the collection is there: something in it was not found
+    }
+    names.push_back(summary.name);
+  }
+  Failure failure = failure_of(status);
+  const std::string near = nearest(collection, names);
+  if (!near.empty()) {
+    failure.what += fmt::format("; did you mean '{}'?", near);
+  }
+  if (failure.next.empty()) {
+    failure.next = "`vecferry ls PLACE` shows what is there";
+  }
+  return fail(std::move(failure));
+}
+
+}  // namespace vecferry

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vecferry/backend/backend.h"
+#include "vecferry/backend/location.h"
+#include "vecferry/model/config.h"
+#include "vecferry/ops/copy.h"
+
+namespace vecferry {
+
+/// How places are opened, from options of the command line.
+struct PlaceOptions {
+  bool build_index = false;  ///< a local target builds its vector index when it is finished
+  std::function<void(uint64_t done, uint64_t total)> index_progress{};
+  Distance distance = Distance::kCosine;  ///< for files that do not say theirs
+  std::string original_id_key{};          ///< for string ids; empty: the format's default
+  std::string format{};                   ///< of stdin and stdout: "json", "jsonl", "parquet"
+  std::string collection_name{};          ///< written into a file; empty: from the file's name
+  bool write = false;                     ///< the place is written to
+};
+
+/// Names of places from vecferry.toml: `place = "local:store"` is the default place, and
+/// `[env.NAME] url = "…"` names one. Read from --config, else ./vecferry.toml, else
+/// $XDG_CONFIG_HOME/vecferry/vecferry.toml (~/.config); none of them need be there.
+class PlaceNames {
+ public:
+  /// Errors: kUsage with the line for a file that cannot be read.
+  static Result<PlaceNames> load(const std::string& config_file);
+
+  /// A location with the names in it replaced: "prod/docs" becomes "local:store/docs", a bare
+  /// "docs" the default place's.
+  std::string resolve(const std::string& text) const;
+  /// The same for a place: "prod", or nothing for the default place.
+  std::string resolve_place(const std::string& text) const;
+
+ private:
+  std::string default_place_{};
+  std::vector<std::pair<std::string, std::string>> urls_{};
+};
+
+/// A backend that is open, and the collection meant in it.
+struct OpenedLocation {
+  std::shared_ptr<Backend> backend{};
+  std::string collection{};
+  std::string place{};  ///< as people write it
+  std::string label{};  ///< the location, likewise
+
+  Endpoint endpoint() const {
+    return {.backend = backend.get(), .collection = collection, .label = label};
+  }
+};
+
+Result<std::shared_ptr<Backend>> open_place(const Place& place, const PlaceOptions& options);
+/// Errors: kUsage for words that are no location.
+Result<OpenedLocation> open_location(const std::string& text, const PlaceOptions& options);
+
+/// kNotFound for a collection, with the nearest name that the place has.
+Status with_nearest_name(const Status& status, Backend& backend, const std::string& collection,
+                         const StopToken& stop);
+
+}  // namespace vecferry

@@ -1,0 +1,174 @@
+#include "vecferry/cli/transfer.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "vecferry/cli/exit_code.h"
+
+namespace vecferry {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string bullets(std::string_view title, const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) {
+    text += fmt::format("  {:<9} {}\n", title, line);
+  }
+  return text;
+}
+
+std::string plan_text(const CopyPlan& plan) {
+  const auto& request = plan.request;
+  std::string text =
+      fmt::format("{} {} -> {}\n", request.verb, request.source.label, request.target.label);
+  text += fmt::format("  points    {}\n", plan.expected_points
+                                              ? format_count(*plan.expected_points)
+                                              : std::string("known once they are read"));
+  text += fmt::format("  route     stream{}\n", request.verify ? ", then read back and compare"
+                                                               : ", not verified (--no-verify)");
+  text += fmt::format("  writes    {}{}\n", request.target.label,
+                      plan.create ? " (new)" : " (exists: points are added or replaced)");
+  text += bullets("changes", plan.transforms);
+  text += bullets("loses", plan.losses);
+  text += bullets("note", plan.notes);
+  text += plan.create ? "  way back  the source is not touched; remove the target\n"
+                      : "  way back  none by itself: replaced points are gone; export the target "
+                        "first\n";
+  return text;
+}
+
+std::string receipt_text(const Receipt& receipt) {
+  const double megabytes = static_cast<double>(receipt.bytes) / 1e6;
+  std::string text = fmt::format("{} points from {} to {}\n", format_count(receipt.digest.count),
+                                 receipt.source, receipt.target);
+  text +=
+      receipt.verified
+          ? fmt::format("  verified  read back and equal, digest {}\n", to_hex(receipt.digest.sum))
+          : fmt::format("  verified  no (--no-verify); digest of what was written {}\n",
+                        to_hex(receipt.digest.sum));
+  for (const auto& [name, count] : receipt.counts) {
+    if (count > 0) {
+      text += fmt::format("  counted   {}: {} points\n", name, format_count(count));
+    }
+  }
+  text += bullets("changed", receipt.transforms);
+  text += bullets("lost", receipt.losses);
+  text += bullets("note", receipt.notes);
+  text += fmt::format("  took      {} (copy {}, verify {}), {}{}\n",
+                      format_seconds(receipt.seconds()), format_seconds(receipt.copy_seconds),
+                      format_seconds(receipt.verify_seconds), format_bytes(receipt.bytes),
+                      receipt.copy_seconds > 0.05
+                          ? fmt::format(" at {:.0f} MB/s", megabytes / receipt.copy_seconds)
+                          : "");
+  return text;
+}
+
+Json result_json(const Receipt& receipt) {
+  const Json full = to_json(receipt);
+  Json result = {{"type", "result"}};
+  for (const char* key : {"verb", "source", "target", "points", "verified", "digest",
+                          "floats_rounded", "route", "seconds", "bytes"}) {
+    result[key] = full[key];
+  }
+  result["receipt"] = full;
+  return result;
+}
+
+Json dry_run_json(const CopyPlan& plan) {
+  const auto& request = plan.request;
+  return {{"type", "result"},
+          {"verb", request.verb},
+          {"source", request.source.label},
+          {"target", request.target.label},
+          {"points", 0},
+          {"verified", false},
+          {"digest", ""},
+          {"floats_rounded", 0},
+          {"route", "stream"},
+          {"seconds", 0.0},
+          {"bytes", 0},
+          {"receipt", Json::object()},
+          {"dry_run", true}};
+}
+
+}  // namespace
+
+void add_transfer_options(CLI::App& verb, TransferOptions& options) {
+  add_selection(verb, options.selection, SelectionScope::kTransfer);
+  verb.add_flag("--into-existing", options.into_existing,
+                "Write into a collection that exists: its points stay, equal ids are replaced");
+  verb.add_flag("--index", options.target.build_index,
+                "Build the vector index of a local target now, not when it is first needed");
+  verb.add_flag("--no-verify", options.no_verify,
+                "Do not read the target back (the receipt says so)");
+  verb.add_flag("--strict-floats", options.strict_floats,
+                "Fail when the target would round a float in a payload");
+  verb.add_option("--distance", options.distance,
+                  "Distance for a file that does not say: Cosine, Euclid, Dot or Manhattan")
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb.add_option("--id-key", options.source.original_id_key,
+                  "Payload key that keeps ids which are neither numbers nor UUIDs")
+      ->type_name("KEY");
+  verb.add_option("--memory", options.memory, "Bound on batches in flight")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  verb.add_flag("--dry-run", options.dry_run, "Print the plan and write nothing");
+}
+
+Result<int> transfer(const Context& context, const Output& output, const std::string& verb,
+                     const std::string& source_text, const std::string& target_text,
+                     TransferOptions& options) {
+  const auto distance = parse_distance(options.distance);
+  if (!distance) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = fmt::format("no distance '{}'", options.distance),
+                 .next = "there is Cosine, Euclid, Dot, Manhattan"});
+  }
+  options.source.distance = *distance;
+  Progress progress;
+  options.target.write = true;
+  options.target.index_progress = [&progress](uint64_t done, uint64_t total) {
+    progress.points = done;
+    progress.expected = total;
+  };
+  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
+  ARROW_ASSIGN_OR_RAISE(const auto source,
+                        open_location(names.resolve(source_text), options.source));
+  options.target.collection_name = source.collection;
+  ARROW_ASSIGN_OR_RAISE(const auto target,
+                        open_location(names.resolve(target_text), options.target));
+  CopyRequest request{.verb = verb,
+                      .source = source.endpoint(),
+                      .target = target.endpoint(),
+                      .into_existing = options.into_existing,
+                      .verify = !options.no_verify,
+                      .strict_floats = options.strict_floats};
+  ARROW_ASSIGN_OR_RAISE(request.selection, options.selection.parse());
+  ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(options.memory));
+  auto planned = plan_copy(std::move(request), context.stop);
+  if (!planned.ok()) {
+    return with_nearest_name(planned.status(), *source.backend, source.collection, context.stop);
+  }
+  const CopyPlan& plan = *planned;
+  output.line(to_json(plan));
+  if (options.dry_run) {
+    output.text(plan_text(plan) + "  dry run   nothing was written\n");
+    output.line(dry_run_json(plan));
+    return kExitDone;
+  }
+  output.note(plan_text(plan));
+  Result<Receipt> receipt = [&] {
+    const ProgressDisplay display(output, progress);
+    return run_copy(plan, progress, context.stop);
+  }();
+  ARROW_RETURN_NOT_OK(receipt.status());
+  output.text(receipt_text(*receipt));
+  output.line(result_json(*receipt));
+  return kExitDone;
+}
+
+}  // namespace vecferry
