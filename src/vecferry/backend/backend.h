@@ -20,19 +20,20 @@ namespace vecferry {
 /// What a place can do; operations ask this, never what kind of place it is. What is not claimed is
 /// refused as kIncompatible.
 struct Capabilities {
-  bool writable = true;          ///< create, write, drop
-  bool many_collections = true;  ///< false: a file, which is one collection
-  bool aliases = true;           ///< change_aliases works
-  bool settings = true;          ///< keeps the whole configuration
-  bool shard_keys = false;       ///< keeps the shard_key column
-  bool remove = true;            ///< PointWriter::remove works
-  bool upsert_existing = true;   ///< a written id that exists is replaced; false: append only
-  bool ordered = true;           ///< readers give rows in id order
-  bool splittable = true;        ///< plan_scan can give more than one range
-  bool non_finite = true;        ///< vectors may hold NaN and infinities
+  bool writable = true;                ///< create, write, drop
+  bool many_collections = true;        ///< false: a file, which is one collection
+  bool aliases = true;                 ///< change_aliases works
+  bool settings = true;                ///< keeps the whole configuration
+  bool shard_keys = false;             ///< keeps the shard_key column
+  bool remove = true;                  ///< PointWriter::remove works
+  bool upsert_existing = true;         ///< a written id that exists is replaced; false: append only
+  bool ordered = true;                 ///< readers give rows in id order
+  bool splittable = true;              ///< plan_scan can give more than one range
+  bool non_finite = true;              ///< vectors may hold NaN and infinities
   bool normalises_cosine = false;      ///< stores Cosine float vectors as unit vectors
   bool rounds_payload_floats = false;  ///< payload floats pass the engine's JSON parser
   int max_payload_depth = 1000;        ///< deeper payloads are refused on write
+  int write_lanes = 1;                 ///< writers that help each other; 1: one writer at a time
   int64_t batch_bytes = int64_t{4} << 20;  ///< size of batches that suits the place
 };
 
@@ -48,8 +49,8 @@ struct AliasChange {
 
 struct ScanOptions {
   IdRange range{};
-  std::shared_ptr<const Filter> filter{};                ///< null: all points
-  std::optional<std::vector<std::string>> vectors{};     ///< by name; none: all
+  std::shared_ptr<const Filter> filter{};             ///< null: all points
+  std::optional<std::vector<std::string>> vectors{};  ///< by name; none: all
   bool payload = true;
   int64_t batch_bytes = 0;  ///< 0: the place's own
 };

@@ -75,7 +75,9 @@ ErrorKind kind_for(arrow::StatusCode code) {
 
 }  // namespace
 
-std::string_view to_string(ErrorKind kind) { return kKindNames.at(static_cast<size_t>(kind)); }
+std::string_view to_string(ErrorKind kind) {
+  return kKindNames.at(static_cast<size_t>(kind));
+}
 
 Status fail(Failure failure) {
   const auto code = code_for(failure.kind);
@@ -94,7 +96,9 @@ Failure failure_of(const Status& status) {
   return {.kind = kind_for(status.code()), .what = status.message()};
 }
 
-ErrorKind kind_of(const Status& status) { return failure_of(status).kind; }
+ErrorKind kind_of(const Status& status) {
+  return failure_of(status).kind;
+}
 
 Status widen(const Status& status, std::string_view where) {
   if (status.ok()) {

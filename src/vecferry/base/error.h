@@ -7,8 +7,8 @@
 #include "arrow/status.h"
 #include "arrow/util/cancel.h"
 
-/// Errors are values: arrow::Status and arrow::Result with one detail of ours that says what kind of
-/// error it is, where it happened and what a person can do next.
+/// Errors are values: arrow::Status and arrow::Result with one detail of ours that says what kind
+/// of error it is, where it happened and what a person can do next.
 namespace vecferry {
 
 using arrow::Result;
@@ -45,7 +45,8 @@ struct Failure {  // the {} let GCC 12 accept one that leaves fields out
 /// A Status with the StatusCode that fits the kind and our detail.
 Status fail(Failure failure);
 
-/// The detail of a Status. One that Arrow made gets the kind nearest to its code. Never call with OK.
+/// The detail of a Status. One that Arrow made gets the kind nearest to its code. Never call with
+/// OK.
 Failure failure_of(const Status& status);
 ErrorKind kind_of(const Status& status);
 

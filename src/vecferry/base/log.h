@@ -11,8 +11,8 @@ namespace vecferry {
 enum class LogLevel { kDebug, kInfo, kWarning };
 
 using LogField = std::pair<std::string_view, std::string_view>;
-using LogSink = std::function<void(LogLevel, std::string_view message,
-                                   const std::vector<LogField>& fields)>;
+using LogSink =
+    std::function<void(LogLevel, std::string_view message, const std::vector<LogField>& fields)>;
 
 /// Set where log lines go; silent until then. Call before any thread starts.
 void set_log_sink(LogSink sink);

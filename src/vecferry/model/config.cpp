@@ -36,8 +36,8 @@ Result<ElementType> parse_element(const Json& params, std::string_view name) {
     return ElementType::kUint8;
   }
   return fail({.kind = ErrorKind::kIncompatible,
-               .what = fmt::format("vector '{}' has the datatype {}, which keeps no originals", name,
-                                   found->dump()),
+               .what = fmt::format("vector '{}' has the datatype {}, which keeps no originals",
+                                   name, found->dump()),
                .where = "collection configuration",
                .next = "such a collection travels as a server snapshot only"});
 }
@@ -50,7 +50,8 @@ Result<VectorSpec> parse_dense(const std::string& name, const Json& params) {
   VectorSpec spec{.name = name};
   const auto size = params["size"].get<uint64_t>();
   if (size == 0 || size > 65536) {
-    return corrupt(fmt::format("vector '{}' has {} dimensions; 1 to 65536 are possible", name, size));
+    return corrupt(
+        fmt::format("vector '{}' has {} dimensions; 1 to 65536 are possible", name, size));
   }
   spec.dim = static_cast<uint32_t>(size);
   const auto distance = parse_distance(params["distance"].get<std::string>());
@@ -131,7 +132,8 @@ Result<CollectionConfig> config_from(const Json& json) {
   CollectionConfig config;
   ARROW_ASSIGN_OR_RAISE(config.vectors, parse_vectors((*settings)["params"]));
   config.settings_json = settings->dump();
-  if (const auto schema = json.find("payload_schema"); schema != json.end() && schema->is_object()) {
+  if (const auto schema = json.find("payload_schema");
+      schema != json.end() && schema->is_object()) {
     for (const auto& [path, entry] : schema->items()) {
       ARROW_ASSIGN_OR_RAISE(auto text, index_schema(path, entry));
       config.payload_indexes.push_back({.path = path, .schema_json = std::move(text)});
@@ -335,20 +337,28 @@ CollectionConfig default_config(std::vector<VectorSpec> vectors) {
   if (dense.size() == 1 && dense.contains("") && dense[""].is_object()) {
     dense = Json(dense[""]);
   }
-  Json params = {{"vectors", dense},         {"shard_number", 1}, {"replication_factor", 1},
-                 {"write_consistency_factor", 1}, {"on_disk_payload", true}};
+  Json params = {{"vectors", dense},
+                 {"shard_number", 1},
+                 {"replication_factor", 1},
+                 {"write_consistency_factor", 1},
+                 {"on_disk_payload", true}};
   if (!sparse.empty()) {
     params["sparse_vectors"] = sparse;
   }
-  const Json settings = {
-      {"params", params},
-      {"hnsw_config",
-       {{"m", 16}, {"ef_construct", 100}, {"full_scan_threshold", 10000},
-        {"max_indexing_threads", 0}, {"on_disk", false}}},
-      {"optimizer_config",
-       {{"deleted_threshold", 0.2}, {"vacuum_min_vector_number", 1000},
-        {"default_segment_number", 0}, {"flush_interval_sec", 5}, {"indexing_threshold", 10000}}},
-      {"wal_config", {{"wal_capacity_mb", 32}, {"wal_segments_ahead", 0}}}};
+  const Json settings = {{"params", params},
+                         {"hnsw_config",
+                          {{"m", 16},
+                           {"ef_construct", 100},
+                           {"full_scan_threshold", 10000},
+                           {"max_indexing_threads", 0},
+                           {"on_disk", false}}},
+                         {"optimizer_config",
+                          {{"deleted_threshold", 0.2},
+                           {"vacuum_min_vector_number", 1000},
+                           {"default_segment_number", 0},
+                           {"flush_interval_sec", 5},
+                           {"indexing_threshold", 10000}}},
+                         {"wal_config", {{"wal_capacity_mb", 32}, {"wal_segments_ahead", 0}}}};
   return {.vectors = std::move(vectors), .settings_json = settings.dump()};
 }
 

@@ -16,7 +16,7 @@ enum class Distance { kCosine, kEuclid, kDot, kManhattan };
 enum class ElementType { kFloat32, kFloat16, kUint8 };
 enum class VectorKind { kDense, kMulti, kSparse };
 
-std::string_view to_string(Distance distance);   ///< "Cosine", as Qdrant spells it
+std::string_view to_string(Distance distance);    ///< "Cosine", as Qdrant spells it
 std::string_view to_string(ElementType element);  ///< "float32"
 std::string_view to_string(VectorKind kind);      ///< "dense"
 std::optional<Distance> parse_distance(std::string_view text);
@@ -44,10 +44,10 @@ struct PayloadIndex {
 
 /// Value type; copies are cheap enough for control flow, never made a point.
 struct CollectionConfig {
-  std::vector<VectorSpec> vectors{};           ///< by name; the unnamed one is first
-  std::string settings_json{};                 ///< Qdrant's `config` object, canonical JSON
+  std::vector<VectorSpec> vectors{};            ///< by name; the unnamed one is first
+  std::string settings_json{};                  ///< Qdrant's `config` object, canonical JSON
   std::vector<PayloadIndex> payload_indexes{};  ///< by path
-  std::vector<std::string> aliases{};          ///< by name
+  std::vector<std::string> aliases{};           ///< by name
 
   /// Errors: kNotFound with the names that exist.
   Result<VectorSpec> vector(std::string_view name) const;
@@ -72,9 +72,9 @@ CollectionConfig default_config(std::vector<VectorSpec> vectors);
 /// Replace the vectors of a configuration (selected or renamed) in the fields and in the settings.
 /// `origin[i]` names the vector of `config` whose settings vector i takes over; empty optional for
 /// one that is new.
-Result<CollectionConfig> with_vectors(
-    const CollectionConfig& config, const std::vector<VectorSpec>& vectors,
-    const std::vector<std::optional<std::string>>& origin);
+Result<CollectionConfig> with_vectors(const CollectionConfig& config,
+                                      const std::vector<VectorSpec>& vectors,
+                                      const std::vector<std::optional<std::string>>& origin);
 
 /// Differences in words, one a line, empty when equal: for `verify`, `diff` and plans. Aliases and
 /// what Qdrant fills in by itself (absent against null) are not differences.

@@ -13,9 +13,7 @@ struct IdRange {
   std::optional<PointId> from{};  ///< inclusive
   std::optional<PointId> to{};    ///< exclusive
 
-  bool contains(const PointId& id) const {
-    return (!from || *from <= id) && (!to || id < *to);
-  }
+  bool contains(const PointId& id) const { return (!from || *from <= id) && (!to || id < *to); }
   bool empty() const { return from && to && *to <= *from; }
 
   friend bool operator==(const IdRange&, const IdRange&) = default;

@@ -123,9 +123,15 @@ Result<std::unique_ptr<PointsBuilder>> PointsBuilder::make(std::shared_ptr<arrow
   return std::unique_ptr<PointsBuilder>(new PointsBuilder(std::move(columns)));
 }
 
-const std::vector<VectorSpec>& PointsBuilder::vectors() const { return columns_->specs; }
-int64_t PointsBuilder::rows() const { return columns_->rows; }
-int64_t PointsBuilder::bytes() const { return columns_->bytes; }
+const std::vector<VectorSpec>& PointsBuilder::vectors() const {
+  return columns_->specs;
+}
+int64_t PointsBuilder::rows() const {
+  return columns_->rows;
+}
+int64_t PointsBuilder::bytes() const {
+  return columns_->bytes;
+}
 
 Status PointsBuilder::start_point(const PointId& id, std::optional<std::string_view> shard_key) {
   ARROW_RETURN_NOT_OK(columns_->complete_row());
@@ -200,16 +206,14 @@ Status PointsBuilder::append_sparse(size_t index, std::span<const uint32_t> indi
                  .what = fmt::format("{} indices but {} values", indices.size(), values.size()),
                  .where = fmt::format("sparse vector '{}'", vector->spec.name)});
   }
-  if (std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) !=
-      indices.end()) {
+  if (std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) != indices.end()) {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = "indices are not ascending, or one is there twice",
                  .where = fmt::format("sparse vector '{}'", vector->spec.name)});
   }
   ARROW_RETURN_NOT_OK(vector->validity.Append(true));
   ARROW_RETURN_NOT_OK(vector->list_offsets.Append(static_cast<int32_t>(vector->inner)));
-  ARROW_RETURN_NOT_OK(
-      vector->indices.Append(indices.data(), static_cast<int64_t>(indices.size())));
+  ARROW_RETURN_NOT_OK(vector->indices.Append(indices.data(), static_cast<int64_t>(indices.size())));
   ARROW_RETURN_NOT_OK(vector->values.Append(values.data(), static_cast<int64_t>(values.size())));
   vector->inner += static_cast<int64_t>(indices.size());
   ++vector->rows;
@@ -234,7 +238,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> PointsBuilder::finish() {
   ARROW_ASSIGN_OR_RAISE(auto shard_keys, columns_->shard_keys.Finish());
   arrays.insert(arrays.end(), {ids, uuids, shard_keys});
   for (auto& vector : columns_->vectors) {
-    const auto& type = columns_->schema->GetFieldByName(vector_column_name(vector.spec.name))->type();
+    const auto& type =
+        columns_->schema->GetFieldByName(vector_column_name(vector.spec.name))->type();
     const int64_t nulls = vector.validity.false_count();
     std::shared_ptr<arrow::Buffer> validity;
     ARROW_RETURN_NOT_OK(vector.validity.Finish(&validity));
@@ -252,12 +257,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> PointsBuilder::finish() {
       std::shared_ptr<arrow::Buffer> values;
       ARROW_RETURN_NOT_OK(vector.indices.Finish(&indices));
       ARROW_RETURN_NOT_OK(vector.values.Finish(&values));
-      auto index_items = arrow::ArrayData::Make(arrow::uint32(), vector.inner, {nullptr, indices}, 0);
-      auto value_items = arrow::ArrayData::Make(arrow::float32(), vector.inner, {nullptr, values}, 0);
-      auto index_lists =
-          arrow::ArrayData::Make(type->field(0)->type(), rows, {nullptr, offsets}, {index_items}, 0);
-      auto value_lists =
-          arrow::ArrayData::Make(type->field(1)->type(), rows, {nullptr, offsets}, {value_items}, 0);
+      auto index_items =
+          arrow::ArrayData::Make(arrow::uint32(), vector.inner, {nullptr, indices}, 0);
+      auto value_items =
+          arrow::ArrayData::Make(arrow::float32(), vector.inner, {nullptr, values}, 0);
+      auto index_lists = arrow::ArrayData::Make(type->field(0)->type(), rows, {nullptr, offsets},
+                                                {index_items}, 0);
+      auto value_lists = arrow::ArrayData::Make(type->field(1)->type(), rows, {nullptr, offsets},
+                                                {value_items}, 0);
       data = arrow::ArrayData::Make(type, rows, {validity}, {index_lists, value_lists}, nulls);
     } else {
       std::shared_ptr<arrow::Buffer> elements;

@@ -14,9 +14,8 @@
 namespace vecferry {
 
 /// Decoders write points into column buffers with this; one copy, no allocation a point.
-/// A point is: `start_point`, then any of the vectors (each at most once), then the payload; what is
-/// not appended is absent.
-/// Thread: one caller at a time.
+/// A point is: `start_point`, then any of the vectors (each at most once), then the payload; what
+/// is not appended is absent. Thread: one caller at a time.
 class PointsBuilder {
  public:
   /// `schema` as `points_schema` makes it.

@@ -98,15 +98,14 @@ Result<std::shared_ptr<arrow::Schema>> points_schema(
     }
   }
   fields.push_back(arrow::field("payload", arrow::large_utf8(), true, extension("arrow.json")));
-  return arrow::schema(std::move(fields), arrow::key_value_metadata(
-                                              {std::string(kConfigMetadataKey)},
-                                              {to_json(config)}));
+  return arrow::schema(
+      std::move(fields),
+      arrow::key_value_metadata({std::string(kConfigMetadataKey)}, {to_json(config)}));
 }
 
 Result<CollectionConfig> config_of(const arrow::Schema& schema) {
   const auto& metadata = schema.metadata();
-  const int index =
-      metadata == nullptr ? -1 : metadata->FindKey(std::string(kConfigMetadataKey));
+  const int index = metadata == nullptr ? -1 : metadata->FindKey(std::string(kConfigMetadataKey));
   if (index < 0) {
     return fail({.kind = ErrorKind::kCorrupt,
                  .what = fmt::format("no collection configuration ('{}' in the metadata)",
@@ -237,10 +236,9 @@ Result<PointsView> PointsView::make(const arrow::RecordBatch& batch) {
   if (view.ids_ == nullptr || view.uuids_ == nullptr) {
     return fail({.kind = ErrorKind::kCorrupt, .what = "no 'id' and 'uuid' columns"});
   }
-  std::sort(view.vectors_.begin(), view.vectors_.end(),
-            [](const VectorColumn& a, const VectorColumn& b) {
-              return a.spec().name < b.spec().name;
-            });
+  std::sort(
+      view.vectors_.begin(), view.vectors_.end(),
+      [](const VectorColumn& a, const VectorColumn& b) { return a.spec().name < b.spec().name; });
   return view;
 }
 

@@ -70,9 +70,9 @@ class VectorColumn {
   const uint8_t* validity_ = nullptr;  // null: no nulls
   int64_t offset_ = 0;
   const std::byte* elements_ = nullptr;
-  const int32_t* list_offsets_ = nullptr;          // multi
-  const int32_t* index_offsets_ = nullptr;         // sparse
-  const int32_t* value_offsets_ = nullptr;         // sparse
+  const int32_t* list_offsets_ = nullptr;   // multi
+  const int32_t* index_offsets_ = nullptr;  // sparse
+  const int32_t* value_offsets_ = nullptr;  // sparse
   const uint32_t* indices_ = nullptr;
   const float* values_ = nullptr;
   int64_t row_bytes_ = 0;  // of one inner vector
