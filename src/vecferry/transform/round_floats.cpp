@@ -1,0 +1,271 @@
+#include "vecferry/transform/round_floats.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "arrow/record_batch.h"
+#include "vecferry/model/canonical_payload.h"
+#include "vecferry/model/points_schema.h"
+#include "vecferry/transform/payload_text_internal.h"
+
+namespace vecferry {
+namespace {
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// The parser's table of powers, 1e0 to 1e308, correctly rounded as literals are.
+const std::array<double, 309>& powers_of_ten() {
+  static const std::array<double, 309> kPowers = [] {
+    std::array<double, 309> powers{};
+    for (size_t i = 0; i < powers.size(); ++i) {
+      powers[i] = std::stod(fmt::format("1e{}", i));
+    }
+    return powers;
+  }();
+  return kPowers;
+}
+
+bool from_parts(bool positive, uint64_t significand, int64_t exponent, double* value) {
+  const auto& powers = powers_of_ten();
+  auto result = static_cast<double>(significand);
+  while (true) {
+    const auto magnitude = static_cast<uint64_t>(exponent < 0 ? -exponent : exponent);
+    if (magnitude < powers.size()) {
+      if (exponent < 0) {
+        result /= powers[magnitude];
+      } else {
+        result *= powers[magnitude];
+        if (std::isinf(result)) {
+          return false;
+        }
+      }
+      break;
+    }
+    if (result == 0.0) {
+      break;
+    }
+    if (exponent >= 0) {
+      return false;
+    }
+    result /= 1e308;
+    exponent += 308;
+  }
+  *value = positive ? result : -result;
+  return true;
+}
+
+// What a number's text says about the shortcut below.
+struct NumberShape {
+  size_t size = 0;
+  bool floating = false;  // has a dot or an exponent
+  size_t digits = 0;      // of the significand, leading zeros left out
+  int64_t exponent = 0;   // of the significand as an integer
+};
+
+NumberShape shape_of(std::string_view text) {
+  NumberShape shape;
+  size_t i = !text.empty() && text.front() == '-' ? 1 : 0;
+  bool after_dot = false;
+  for (; i < text.size(); ++i) {
+    if (is_digit(text[i])) {
+      shape.digits += shape.digits > 0 || text[i] != '0' ? 1 : 0;
+      shape.exponent -= after_dot ? 1 : 0;
+    } else if (text[i] == '.' && !after_dot) {
+      after_dot = true;
+      shape.floating = true;
+    } else {
+      break;
+    }
+  }
+  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+    shape.floating = true;
+    ++i;
+    const bool negative = i < text.size() && text[i] == '-';
+    i += i < text.size() && (text[i] == '-' || text[i] == '+') ? 1 : 0;
+    int64_t exponent = 0;
+    for (; i < text.size() && is_digit(text[i]); ++i) {
+      exponent = std::min<int64_t>(exponent * 10 + (text[i] - '0'), 1'000'000);
+    }
+    shape.exponent += negative ? -exponent : exponent;
+  }
+  shape.size = i;
+  return shape;
+}
+
+// The parser is exact where the significand is below 2^53 and the power of ten is exact, too; and
+// it keeps integers of 64 bits.
+bool surely_exact(const NumberShape& shape, std::string_view text) {
+  if (!shape.floating) {
+    return shape.digits <= 18 && text != "-0";
+  }
+  return shape.digits <= 15 && shape.exponent >= -22 && shape.exponent <= 22;
+}
+
+// An integer that the parser keeps as one.
+bool is_engine_integer(const NumberShape& shape, std::string_view text) {
+  if (shape.floating || text == "-0") {
+    return false;
+  }
+  if (shape.digits != 19 && shape.digits != 20) {
+    return shape.digits < 19;
+  }
+  const bool negative = text.front() == '-';
+  const std::string_view digits = negative ? text.substr(1) : text;
+  const std::string_view limit = negative ? "9223372036854775808" : "18446744073709551615";
+  return digits.size() < limit.size() || (digits.size() == limit.size() && digits <= limit);
+}
+
+class RoundFloats : public Transform {
+ public:
+  std::string describe() const override {
+    return "rounds payload floats as the target's JSON parser does";
+  }
+
+  Result<CollectionConfig> config(const CollectionConfig& before) const override { return before; }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> apply(
+      std::shared_ptr<arrow::RecordBatch> batch) override {
+    const auto edit = [&](int64_t row, std::string_view before,
+                          std::string* after) -> Result<Edit> {
+      std::string_view refused;
+      const size_t copied = round_all(before, after, &refused);
+      if (!refused.empty()) {
+        ARROW_ASSIGN_OR_RAISE(const PointsView points, PointsView::make(*batch));
+        return fail({.kind = ErrorKind::kIncompatible,
+                     .what = fmt::format("the payload has the number {}, which the target's JSON "
+                                         "parser refuses as out of range",
+                                         refused),
+                     .where = "point " + to_string(points.id(row)),
+                     .next = "leave its key out with --drop-payload"});
+      }
+      if (copied == 0) {
+        return Edit::kKept;
+      }
+      after->append(before.substr(copied));
+      return Edit::kChanged;
+    };
+    return edit_payloads(batch, edit, &changed_);
+  }
+
+  std::unique_ptr<Transform> clone() const override { return std::make_unique<RoundFloats>(); }
+
+  std::map<std::string, uint64_t> counts() const override { return {{"floats_rounded", changed_}}; }
+
+ private:
+  // Append the payload up to and with the last number that changes, and return where it ends there;
+  // 0 when none does.
+  size_t round_all(std::string_view json, std::string* out, std::string_view* refused) {
+    size_t copied = 0;
+    for (size_t i = 0; i < json.size();) {
+      const char c = json[i];
+      if (c == '"') {
+        i = std::min(end_of_string(json, i), json.size());
+      } else if (c == '-' || is_digit(c)) {
+        const NumberShape shape = shape_of(json.substr(i));
+        const std::string_view number = json.substr(i, shape.size);
+        if (!surely_exact(shape, number) && !is_engine_integer(shape, number)) {
+          if (!round_one(number)) {
+            *refused = number;
+            return 0;
+          }
+          if (rounded_ != number) {
+            out->append(json.substr(copied, i - copied));
+            out->append(rounded_);
+            copied = i + shape.size;
+          }
+        }
+        i += shape.size;
+      } else {
+        ++i;
+      }
+    }
+    return copied;
+  }
+
+  // Into the engine and out of it: parsed, stored as text, parsed, printed.
+  bool round_one(std::string_view number) {
+    double value = 0;
+    if (!parse_as_engine(number, &value)) {
+      return false;
+    }
+    rounded_.clear();
+    append_float(value, &rounded_);
+    if (!parse_as_engine(rounded_, &value)) {
+      return false;
+    }
+    rounded_.clear();
+    append_float(value, &rounded_);
+    return true;
+  }
+
+  std::string rounded_{};
+  uint64_t changed_ = 0;
+};
+
+}  // namespace
+
+bool parse_as_engine(std::string_view number, double* value) {
+  constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
+  size_t i = 0;
+  const bool positive = number.empty() || number.front() != '-';
+  i += positive ? 0 : 1;
+  uint64_t significand = 0;
+  int64_t exponent = 0;
+  const auto at_digit = [&] { return i < number.size() && is_digit(number[i]); };
+  const auto take = [&] {
+    const auto digit = static_cast<uint64_t>(number[i] - '0');
+    if (significand > (kMax - digit) / 10) {
+      return false;
+    }
+    significand = significand * 10 + digit;
+    ++i;
+    return true;
+  };
+  // Digits that the significand cannot hold are dropped: those before the dot still count as powers
+  // of ten, but digits after the dot are tried again and may be taken.
+  while (at_digit() && take()) {
+  }
+  for (; at_digit(); ++i) {
+    ++exponent;
+  }
+  if (i < number.size() && number[i] == '.') {
+    ++i;
+    while (at_digit() && take()) {
+      --exponent;
+    }
+    while (at_digit()) {
+      ++i;
+    }
+  }
+  if (i < number.size() && (number[i] == 'e' || number[i] == 'E')) {
+    ++i;
+    const bool negative = i < number.size() && number[i] == '-';
+    i += i < number.size() && (number[i] == '-' || number[i] == '+') ? 1 : 0;
+    int64_t written = 0;
+    for (; at_digit(); ++i) {
+      written = written * 10 + (number[i] - '0');
+      if (written > std::numeric_limits<int32_t>::max()) {
+        if (significand != 0 && !negative) {
+          return false;
+        }
+        *value = positive ? 0.0 : -0.0;
+        return true;
+      }
+    }
+    exponent += negative ? -written : written;
+  }
+  return from_parts(positive, significand, exponent, value);
+}
+
+std::unique_ptr<Transform> round_floats() {
+  return std::make_unique<RoundFloats>();
+}
+
+}  // namespace vecferry
