@@ -23,8 +23,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto dim = argc == 5 ? std::strtoul(argv[4], nullptr, 10) : 384;
-  const auto status = run(argv[1], argv[2], std::strtoull(argv[3], nullptr, 10),
-                          static_cast<uint32_t>(dim));
+  const auto status =
+      run(argv[1], argv[2], std::strtoull(argv[3], nullptr, 10), static_cast<uint32_t>(dim));
   if (!status.ok()) {
     std::fprintf(stderr, "make_points: %s\n", status.ToString().c_str());
   }

@@ -20,9 +20,9 @@ constexpr int64_t kBatchRows = 2048;
 
 constexpr std::array<std::string_view, 8> kSections = {"admin", "devel", "doc",  "libs",
                                                        "math",  "net",   "perl", "utils"};
-constexpr std::array<std::string_view, 12> kWords = {
-    "library", "shared",  "files",  "for",      "network", "runtime",
-    "common",  "modules", "header", "compiler", "data",    "tools"};
+constexpr std::array<std::string_view, 12> kWords = {"library", "shared",   "files",  "for",
+                                                     "network", "runtime",  "common", "modules",
+                                                     "header",  "compiler", "data",   "tools"};
 
 // SplitMix64: every id has its own stream, so a batch may start anywhere.
 class Stream {

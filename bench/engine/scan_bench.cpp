@@ -78,8 +78,12 @@ void scan(benchmark::State& state, const ScanOptions& options) {
   state.SetBytesProcessed(bytes);
 }
 
-void scan_all(benchmark::State& state) { scan(state, {}); }
-void scan_vectors(benchmark::State& state) { scan(state, {.payload = false}); }
+void scan_all(benchmark::State& state) {
+  scan(state, {});
+}
+void scan_vectors(benchmark::State& state) {
+  scan(state, {.payload = false});
+}
 void scan_payloads(benchmark::State& state) {
   scan(state, {.vectors = std::vector<std::string>{}});
 }

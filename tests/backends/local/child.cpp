@@ -97,7 +97,9 @@ bool Child::read_for_us(int microseconds) {
   }
 }
 
-void Child::kill() { ::kill(pid_, SIGKILL); }
+void Child::kill() {
+  ::kill(pid_, SIGKILL);
+}
 
 Outcome Child::wait() {
   ::close(in_);

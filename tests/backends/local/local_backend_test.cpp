@@ -22,13 +22,13 @@ namespace vecferry {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::dense;
 using ::testing::ElementsAre;
+using testing::fill;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
-using testing::dense;
-using testing::fill;
 using testing::map_of;
+using ::testing::Not;
 using testing::read_all;
 using testing::same_points;
 using testing::TempDir;
@@ -129,9 +129,9 @@ TEST_F(Local, BatchesAreSizedByBytesAndCarryTheConfiguration) {
 TEST_F(Local, AReaderGoesOnFromTheCursorOfAnother) {
   const auto backend = open();
   fill_small(*backend, "a", 1000);
-  const ScanOptions options{.range = {.from = PointId::of(uint64_t{100}),
-                                      .to = PointId::of(uint64_t{900})},
-                            .batch_bytes = 8 << 10};
+  const ScanOptions options{
+      .range = {.from = PointId::of(uint64_t{100}), .to = PointId::of(uint64_t{900})},
+      .batch_bytes = 8 << 10};
   const auto first = backend->open_reader("a", options, kGo).ValueOrDie();
   EXPECT_EQ(first->cursor(), options.range);
   std::shared_ptr<arrow::RecordBatch> batch;
@@ -158,20 +158,17 @@ TEST_F(Local, ScansWhatIsAskedForOnly) {
   ASSERT_TRUE(fill(*backend, "c", config, {point}).ok());
   const auto only_b = read_all(*backend, "c", {.vectors = {{"b"}}, .payload = false});
   ASSERT_TRUE(only_b.ok()) << only_b.status();
-  EXPECT_TRUE(same_points(
-      map_of({{.id = point.id, .vectors = {{"b", dense({3, 4})}}}}), *only_b));
+  EXPECT_TRUE(same_points(map_of({{.id = point.id, .vectors = {{"b", dense({3, 4})}}}}), *only_b));
   const auto none = read_all(*backend, "c", {.vectors = std::vector<std::string>{}});
   ASSERT_TRUE(none.ok()) << none.status();
   EXPECT_TRUE(same_points(map_of({{.id = point.id, .payload = point.payload}}), *none));
-  EXPECT_EQ(kind_of(read_all(*backend, "c", {.vectors = {{"x"}}}).status()),
-            ErrorKind::kNotFound);
+  EXPECT_EQ(kind_of(read_all(*backend, "c", {.vectors = {{"x"}}}).status()), ErrorKind::kNotFound);
 }
 
 TEST_F(Local, FiltersAndCounts) {
   const auto backend = open();
   fill_small(*backend, "a", 100);
-  const auto filter =
-      Filter::parse(R"({"must":[{"key":"n","range":{"gte":90}}]})").ValueOrDie();
+  const auto filter = Filter::parse(R"({"must":[{"key":"n","range":{"gte":90}}]})").ValueOrDie();
   EXPECT_EQ(*backend->count("a", nullptr, kGo), 100u);
   EXPECT_EQ(*backend->count("a", filter.get(), kGo), 10u);
   const auto points = read_all(*backend, "a", {.filter = filter});
@@ -204,8 +201,10 @@ TEST_F(Local, ALoadIsInvisibleUntilItIsFinished) {
   ASSERT_TRUE(backend->create("a", small_config(), kGo).ok());
   EXPECT_THAT(*backend->list(kGo), IsEmpty());
   EXPECT_EQ(kind_of(backend->create("a", small_config(), kGo)), ErrorKind::kExists);
-  ASSERT_TRUE(backend->open_writer("a", kGo).ValueOrDie()->upsert(
-      *to_batch(small_config(), small_points(5))).ok());
+  ASSERT_TRUE(backend->open_writer("a", kGo)
+                  .ValueOrDie()
+                  ->upsert(*to_batch(small_config(), small_points(5)))
+                  .ok());
   EXPECT_EQ(*backend->count("a", nullptr, kGo), 5u) << "who loads it can read it";
   ASSERT_TRUE(backend->finish("a", small_config(), kGo).ok());
   const auto listed = *backend->list(kGo);
@@ -232,8 +231,8 @@ TEST_F(Local, TheStoredCountIsOnlyThereWhileItIsTrue) {
     const auto writer = backend->open_writer("a", kGo).ValueOrDie();
     EXPECT_FALSE(backend->list(kGo)->at(0).points_count.has_value());
     ASSERT_TRUE(writer->upsert(*to_batch(small_config(), {small_point(99)})).ok());
-    ASSERT_TRUE(writer->remove(std::vector{PointId::of(uint64_t{1}), PointId::of(uint64_t{1234})})
-                    .ok());
+    ASSERT_TRUE(
+        writer->remove(std::vector{PointId::of(uint64_t{1}), PointId::of(uint64_t{1234})}).ok());
     ASSERT_TRUE(writer->checkpoint().ok());
   }
   ASSERT_TRUE(backend->finish("a", small_config(), kGo).ok());

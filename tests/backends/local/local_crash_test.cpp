@@ -80,9 +80,11 @@ void expect_whole_or_nothing(const TempDir& dir, const std::string& name, bool v
 }
 
 TEST(LocalCrash, ALoadKilledAtANamedPointIsWholeOrInvisible) {
-  const std::vector<std::pair<std::string, bool>> points = {
-      {"local.folder_made", false}, {"local.created", false}, {"local.flushed", false},
-      {"local.synced", false},      {"local.published", true}};
+  const std::vector<std::pair<std::string, bool>> points = {{"local.folder_made", false},
+                                                            {"local.created", false},
+                                                            {"local.flushed", false},
+                                                            {"local.synced", false},
+                                                            {"local.published", true}};
   for (const auto& [point, visible] : points) {
     SCOPED_TRACE(point);
     const TempDir dir;

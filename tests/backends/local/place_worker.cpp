@@ -39,8 +39,7 @@ void say(const std::string& line) {
 }
 
 Status write_points(Backend& backend, const std::string& name, uint64_t generation, uint64_t rows) {
-  ARROW_ASSIGN_OR_RAISE(const auto writer,
-                        backend.open_writer(name, StopToken::Unstoppable()));
+  ARROW_ASSIGN_OR_RAISE(const auto writer, backend.open_writer(name, StopToken::Unstoppable()));
   for (uint64_t first = 0; first < rows; first += kBatchRows) {
     const uint64_t count = std::min(kBatchRows, rows - first);
     std::vector<TestPoint> points;
@@ -112,8 +111,8 @@ bool write_file(const char* path, const std::string& text) {
 void limit_disk(const std::string& dir, const std::string& mebibytes) {
   const std::string map = "0 " + std::to_string(::geteuid()) + " 1";
   const bool own_space =
-      ::unshare(CLONE_NEWNS) == 0 || (::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
-                                      write_file("/proc/self/uid_map", map));
+      ::unshare(CLONE_NEWNS) == 0 ||
+      (::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_file("/proc/self/uid_map", map));
   const bool mounted =
       own_space && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
       ::mount("tmpfs", dir.c_str(), "tmpfs", 0, ("size=" + mebibytes + "m").c_str()) == 0;

@@ -7,9 +7,7 @@ namespace vecferry::testing {
 CollectionConfig worker_config() {
   CollectionConfig config =
       default_config({{.name = "dense", .dim = 16, .distance = Distance::kDot},
-                      {.name = "words",
-                       .kind = VectorKind::kSparse,
-                       .distance = Distance::kDot}});
+                      {.name = "words", .kind = VectorKind::kSparse, .distance = Distance::kDot}});
   config.payload_indexes = {{.path = "generation", .schema_json = "\"integer\""}};
   return config;
 }
