@@ -5,6 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support import EXAMPLE, ROOT, Vecferry
 
@@ -61,24 +64,36 @@ def shared():
     return folder
 
 
-@pytest.fixture
-def half_fed(vecferry, folder, docs):
-    """Starts a copy from a pipe that has given half of its points and stays open.
+@pytest.fixture(scope="session")
+def large(tmp_path_factory):
+    """A Parquet file that takes a second or so to copy: 40,000 points of 384 dimensions."""
+    count, dim = 40_000, 384
+    values = np.random.default_rng(1).standard_normal(count * dim, dtype=np.float32)
+    table = pa.table(
+        {
+            "id": pa.array(range(count), pa.uint64()),
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(values), dim),
+        }
+    )
+    file = tmp_path_factory.mktemp("large") / "large.parquet"
+    pq.write_table(table, file, row_group_size=2000)
+    return file
 
-    The call returns once the program has read most of that half: it is in the middle.
-    """
-    vecferry.json("export", docs, "all.jsonl")
-    data = (folder / "all.jsonl").read_bytes()
+
+@pytest.fixture
+def start(vecferry):
+    """Starts the program without waiting for it; what still runs at the end is killed."""
     started = []
 
-    def start(target="local:fed/docs", **popen):
-        process = vecferry.start(
-            "copy", "-", target, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **popen
+    def start(*args, **popen):
+        process = subprocess.Popen(
+            [vecferry.binary, *map(str, args)],
+            cwd=vecferry.folder,
+            env=vecferry.environment(),
+            **popen,
         )
         started.append(process)
-        process.stdin.write(data[: len(data) // 2])
-        process.stdin.flush()
-        return process, data[len(data) // 2 :]
+        return process
 
     yield start
     for process in started:

@@ -55,12 +55,20 @@ class Vecferry:
     def __init__(self, binary, folder):
         self.binary = str(binary)
         self.folder = Path(folder)
+        self.temporary = self.folder.parent / "tmp"
 
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
         home = self.folder.parent / "home"
         home.mkdir(exist_ok=True)
-        return {"PATH": "/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8", **keep}
+        self.temporary.mkdir(exist_ok=True)
+        return {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "TMPDIR": str(self.temporary),
+            "LC_ALL": "C.UTF-8",
+            **keep,
+        }
 
     def run(self, *args, code=0, stdin=b"", prefix=(), **popen):
         """Run to the end, check the exit status, return what was printed.
@@ -79,6 +87,7 @@ class Vecferry:
             **popen,
         )
         run = Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert tree(self.temporary) == {}, "left in TMPDIR"
         allowed = code if isinstance(code, tuple) else (code,)
         assert run.code in allowed, f"exit {run.code}, not {code}: {args}\n{run.stdout}{run.stderr}"
         return run
@@ -90,12 +99,6 @@ class Vecferry:
     def fails(self, *args, code=(1, 2), **options):
         """Run with --json, expect a failure; the error object."""
         return self.run("--json", *args, code=code, **options).error
-
-    def start(self, *args, **popen):
-        """Start without waiting, for tests that talk to it or stop it. Ended by the fixture."""
-        return subprocess.Popen(
-            [self.binary, *map(str, args)], cwd=self.folder, env=self.environment(), **popen
-        )
 
 
 def tree(folder):
@@ -164,3 +167,11 @@ def read_until(stream, wanted, deadline_s):
         assert chunk, f"no {wanted}, only {seen}"
         seen += chunk
     return seen
+
+
+def wait_for(condition, deadline_s=30):
+    """Until `condition()` holds; looks often, fails at the deadline."""
+    deadline = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)

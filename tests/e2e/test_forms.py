@@ -10,7 +10,11 @@ import pytest
 import zstandard
 from support import example_documents, read_bytes, read_jsonl, write_plain
 
-FORMS = ["docs.json", "docs.json.zst", "docs.jsonl", "docs.jsonl.zst", "docs.parquet"]
+FORMS = [
+    *("docs.json", "docs.json.zst", "docs.json.gz"),
+    *("docs.jsonl", "docs.jsonl.zst", "docs.jsonl.gz"),
+    "docs.parquet",
+]
 
 
 @pytest.mark.parametrize("form", FORMS)

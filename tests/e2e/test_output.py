@@ -4,6 +4,8 @@ import json
 import os
 import pty
 import re
+import signal
+import subprocess
 import time
 
 import pytest
@@ -111,7 +113,7 @@ def test_peek_near_finds_neighbours(vecferry, docs):
 
 
 def test_peek_shows_vectors_when_asked(vecferry, docs):
-    (point,) = vecferry.json("peek", docs, "--limit", 1, "--vectors", "")["points"]
+    (point,) = vecferry.json("peek", docs, "--limit", 1, "--vectors")["points"]
     assert len(point["vectors"][""]) == 384
     (point,) = vecferry.json("peek", docs, "--limit", 1)["points"]
     assert "vectors" not in point
@@ -178,22 +180,34 @@ def test_no_server_at_the_default_place(vecferry):
     assert error["next"]
 
 
-def test_progress_is_drawn_on_a_terminal(vecferry, half_fed):
+@pytest.fixture
+def stalled(start, large):
+    """An export in the middle: nobody reads its stdout, so it stops when the pipe is full."""
+    return lambda **popen: start(
+        "export", large, "-", "--format", "jsonl", stdout=subprocess.PIPE, **popen
+    )
+
+
+def test_progress_is_drawn_on_a_terminal(stalled):
     ours, theirs = pty.openpty()
-    process, rest = half_fed(stderr=theirs)
+    stalled(stderr=theirs)
     os.close(theirs)
-    drawn = read_until(ours, rb"\r", 10)
-    process.communicate(rest, timeout=60)
-    assert process.returncode == 0
-    assert b"copy" in drawn.lower()
+    assert b"copy: " in read_until(ours, rb"\r.*points", 20)
     os.close(ours)
 
 
-def test_progress_elsewhere_is_a_line_every_ten_seconds(half_fed):
+def test_progress_elsewhere_is_a_line_every_ten_seconds(stalled):
     started = time.monotonic()
-    process, rest = half_fed(stderr=-1)
-    line = read_until(process.stderr.fileno(), rb"points.*\n", 15)
+    process = stalled(stderr=subprocess.PIPE)
+    line = read_until(process.stderr.fileno(), rb"vecferry: copy: .*points.*\n", 30)
     assert time.monotonic() - started > 9
     assert b"\r" not in line and b"\x1b" not in line
-    process.communicate(rest, timeout=60)
-    assert process.returncode == 0
+
+
+def test_signal_ends_an_export_that_nobody_reads(vecferry, stalled):
+    process = stalled(stderr=subprocess.PIPE)
+    assert os.read(process.stdout.fileno(), 10)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=10)
+    assert process.returncode == 130
+    assert tree(vecferry.temporary) == {}
