@@ -4,9 +4,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "vecferry/base/near_miss.h"
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/exit_code.h"
-#include "vecferry/cli/nearest.h"
 #include "vecferry/ops/receipt.h"
 
 namespace vecferry {
@@ -45,6 +45,11 @@ std::vector<std::string> flag_names(const CLI::App& app) {
   return names;
 }
 
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::vector<std::string_view> views(candidates.begin(), candidates.end());
+  return did_you_mean(word, views);
+}
+
 // CLI11 names what it could not place; we add what was probably meant.
 Failure usage_failure(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   Failure failure{.kind = ErrorKind::kUsage, .what = error.what()};
@@ -59,11 +64,7 @@ Failure usage_failure(const CLI::App& app, const CLI::ParseError& error, int arg
       if (word.empty() || word[0] == '-') {
         continue;
       }
-      failure.what = fmt::format("no verb '{}'", word);
-      const std::string near = nearest(word, verb_names(app));
-      if (!near.empty()) {
-        failure.what += fmt::format("; did you mean '{}'?", near);
-      }
+      failure.what = fmt::format("no verb '{}'{}", word, suggestion(word, verb_names(app)));
       return failure;
     }
     if (argc == 1) {
@@ -82,11 +83,8 @@ Failure usage_failure(const CLI::App& app, const CLI::ParseError& error, int arg
         std::find(known.begin(), known.end(), word) != known.end()) {
       continue;
     }
-    failure.what = fmt::format("no option '{}' for {}", word, verb->get_name());
-    const std::string near = nearest(word, known);
-    if (!near.empty()) {
-      failure.what += fmt::format("; did you mean '{}'?", near);
-    }
+    failure.what =
+        fmt::format("no option '{}' for {}{}", word, verb->get_name(), suggestion(word, known));
     break;
   }
   return failure;

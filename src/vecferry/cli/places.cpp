@@ -9,7 +9,7 @@
 #include "vecferry/backends/files/open_file.h"
 #include "vecferry/backends/local/local_backend.h"
 #include "vecferry/base/durable_file.h"
-#include "vecferry/cli/nearest.h"
+#include "vecferry/base/near_miss.h"
 
 namespace vecferry {
 namespace {
@@ -161,10 +161,8 @@ Status with_nearest_name(const Status& status, Backend& backend, const std::stri
     names.push_back(summary.name);
   }
   Failure failure = failure_of(status);
-  const std::string near = nearest(collection, names);
-  if (!near.empty()) {
-    failure.what += fmt::format("; did you mean '{}'?", near);
-  }
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  failure.what += did_you_mean(collection, views);
   if (failure.next.empty()) {
     failure.next = "`vecferry ls PLACE` shows what is there";
   }
