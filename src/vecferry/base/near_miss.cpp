@@ -41,7 +41,7 @@ std::string_view near_miss(std::string_view word, std::span<const std::string_vi
   }
   for (const std::string_view candidate : candidates) {
     const size_t edits = edit_distance(word, candidate);
-    if (edits < best_edits && edits * 2 < std::max(word.size(), candidate.size())) {
+    if (edits < best_edits && edits * 2 <= std::max(word.size(), candidate.size())) {
       best = candidate;
       best_edits = edits;
     }

@@ -7,7 +7,7 @@
 namespace vecferry {
 
 /// The candidate that a mistyped word most likely meant (two edits at most, a swap of neighbours is
-/// one, and fewer than half of its letters); empty when none is near.
+/// one, and at most half of its letters); empty when none is near.
 /// Lifetime: points into `candidates`.
 std::string_view near_miss(std::string_view word, std::span<const std::string_view> candidates);
 
