@@ -32,6 +32,23 @@ impl ShardConfig {
         Self::from_value(&document)
     }
 
+    /// For a shard that exists: without a "config" the stored one stays.
+    pub fn parse_for_open(text: &str) -> Result<Self> {
+        let document: Value = serde_json::from_str(text)
+            .map_err(|error| Error::usage(format!("the configuration is not JSON: {error}")))?;
+        if !document["config"].is_null() {
+            return Self::from_value(&document);
+        }
+        Ok(Self {
+            edge: EdgeConfig {
+                max_search_threads: search_threads(&document["engine"])?,
+                ..EdgeConfig::default()
+            },
+            payload_schema: Vec::new(),
+            wal: optional(&document["engine"]["wal"], "engine.wal")?,
+        })
+    }
+
     pub fn from_value(document: &Value) -> Result<Self> {
         let config = &document["config"];
         let params = &config["params"];
@@ -53,10 +70,7 @@ impl ShardConfig {
                 "config.quantization_config",
             )?,
             optimizers: Some(optimizers(&config["optimizer_config"])?),
-            max_search_threads: Some(
-                optional(&engine["max_search_threads"], "engine.max_search_threads")?
-                    .unwrap_or(SEARCH_THREADS),
-            ),
+            max_search_threads: search_threads(engine)?,
             ..EdgeConfig::default()
         };
         set_payload_placement(&mut edge, params)?;
@@ -75,6 +89,11 @@ impl ShardConfig {
             wal: optional(&engine["wal"], "engine.wal")?,
         })
     }
+}
+
+fn search_threads(engine: &Value) -> Result<Option<usize>> {
+    let threads = optional(&engine["max_search_threads"], "engine.max_search_threads")?;
+    Ok(Some(threads.unwrap_or(SEARCH_THREADS)))
 }
 
 #[allow(deprecated)] // on_disk_payload: what servers up to 1.18 write

@@ -283,7 +283,7 @@ pub extern "C" fn vecferry_engine_open(
     guard(message, || {
         wanted(shard, "the place for the shard")?;
         let config = text(config, "the configuration")?
-            .map(ShardConfig::parse)
+            .map(ShardConfig::parse_for_open)
             .transpose()?;
         give_shard(
             Shard::open(path(folder, "the folder")?, config.as_ref())?,
