@@ -35,7 +35,8 @@ target_include_directories(vecferry_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(vecferry_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
   -ffunction-sections -fdata-sections
-  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+  # GCC's -Wconversion has no sign conversions in C++, clang's has.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion;-Wthread-safety>)
 target_compile_definitions(vecferry_flags INTERFACE
   $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
   $<$<BOOL:${VECFERRY_TESTS}>:VECFERRY_TEST_BUILD>)

@@ -15,7 +15,7 @@ namespace vecferry {
 namespace filter_tree {
 namespace {
 
-constexpr std::string_view kHelp = "see docs/filters.md, or `vecferry help filters`";
+constexpr std::string_view kHelp = "docs/filters.md shows both forms, JSON and short";
 
 // Columns that a text takes on a terminal, near enough for a caret: one a code point.
 size_t columns(std::string_view text) {

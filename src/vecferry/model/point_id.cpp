@@ -41,7 +41,7 @@ std::optional<Uuid> parse_hex_digits(std::string_view text, bool hyphenated) {
     if (value < 0 || nibble >= 32) {
       return std::nullopt;
     }
-    uuid[nibble / 2] = static_cast<uint8_t>(uuid[nibble / 2] << 4U | static_cast<unsigned>(value));
+    uuid[nibble / 2] = static_cast<uint8_t>(uuid[nibble / 2] * 16 + value);
     ++nibble;
   }
   return nibble == 32 ? std::optional(uuid) : std::nullopt;
