@@ -10,7 +10,7 @@ namespace vecferry {
 namespace {
 
 constexpr int64_t kBatchesPerLane = 3;
-constexpr int64_t kSmallestBatch = int64_t{64} << 10;
+constexpr int64_t kSmallestShare = int64_t{64} << 10;
 
 Source with_batch_bytes(const Source& source, int64_t bytes) {
   Source copy{.backend = source.backend,
@@ -30,7 +30,7 @@ Source with_batch_bytes(const Source& source, int64_t bytes) {
 
 int64_t batch_bytes_for(int64_t memory_bytes, int lanes, int64_t wanted) {
   const int64_t share = memory_bytes / (std::max(lanes, 1) * kBatchesPerLane);
-  return std::max(kSmallestBatch, std::min(wanted, share));
+  return std::min(wanted, std::max(kSmallestShare, share));
 }
 
 Result<CopyOutcome> copy_points(const Source& source, const std::vector<IdRange>& ranges,
@@ -38,8 +38,11 @@ Result<CopyOutcome> copy_points(const Source& source, const std::vector<IdRange>
                                 const CopyLimits& limits, LaneObserver& observer,
                                 Progress& progress, StopToken stop) {
   const int lanes = std::min(limits.lanes, static_cast<int>(ranges.size()));
-  const int64_t wanted =
+  int64_t wanted =
       std::min(source.backend->capabilities().batch_bytes, target.capabilities().batch_bytes);
+  if (source.batch_bytes > 0) {
+    wanted = std::min(wanted, source.batch_bytes);
+  }
   const Source sized =
       with_batch_bytes(source, batch_bytes_for(limits.memory_bytes, lanes, wanted));
   CopyOutcome outcome;
