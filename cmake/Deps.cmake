@@ -55,4 +55,9 @@ else()
   endforeach()
   target_link_libraries(Arrow::parquet INTERFACE Arrow::arrow)
   set(VECFERRY_ARROW_BUNDLED ON)
+  # The wheel's libparquet exports a simdjson of its own, of another version, and the loader takes
+  # the first definition: ours must come before it in every program. (libparquet itself needs
+  # simdjson for geometry columns only, which formats/parquet_reader refuses before they are met.)
+  add_link_options(
+    "SHELL:-Wl,--push-state,--no-as-needed $<TARGET_FILE:simdjson::simdjson> -Wl,--pop-state")
 endif()
