@@ -1,0 +1,40 @@
+#include "vecferry/formats/text_input.h"
+
+#include "arrow/io/compressed.h"
+#include "arrow/io/interfaces.h"
+#include "arrow/util/compression.h"
+
+namespace vecferry {
+namespace {
+
+Result<std::unique_ptr<arrow::util::Codec>> codec_for(FileCompression compression) {
+  if (compression == FileCompression::kGzip) {
+    return arrow::util::Codec::Create(arrow::Compression::GZIP);
+  }
+  constexpr int kZstdLevel = 3;
+  return arrow::util::Codec::Create(arrow::Compression::ZSTD, kZstdLevel);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<arrow::io::InputStream>> decompress(
+    std::shared_ptr<arrow::io::InputStream> stream, FileCompression compression) {
+  if (compression == FileCompression::kNone) {
+    return stream;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto codec, codec_for(compression));
+  ARROW_ASSIGN_OR_RAISE(auto text, arrow::io::CompressedInputStream::Make(codec.get(), stream));
+  return text;
+}
+
+Result<std::shared_ptr<arrow::io::OutputStream>> compress(
+    std::shared_ptr<arrow::io::OutputStream> stream, FileCompression compression) {
+  if (compression == FileCompression::kNone) {
+    return stream;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto codec, codec_for(compression));
+  ARROW_ASSIGN_OR_RAISE(auto text, arrow::io::CompressedOutputStream::Make(codec.get(), stream));
+  return text;
+}
+
+}  // namespace vecferry
