@@ -90,18 +90,21 @@ Failure usage_failure(const CLI::App& app, const CLI::ParseError& error, int arg
   return failure;
 }
 
-int finish_with_error(const Output& output, const Status& status) {
+int finish_with_error(const Output& output, const Status& status, const SignalWatcher& signals) {
   const Failure failure = failure_of(status);
-  const int code = exit_code_for(failure.kind);
+  int code = exit_code_for(failure.kind);
+  if (failure.kind == ErrorKind::kCancelled) {
+    code = signals.exit_code().value_or(code);
+  }
   output.error(failure, code);
   return code;
 }
 
 }  // namespace
 
-int run_app(int argc, char** argv, const StopToken& stop) {
+int run_app(int argc, char** argv, SignalWatcher& signals) {
   Context context;
-  context.stop = stop;
+  context.stop = signals.token();
   CLI::App app(kDescription, "vecferry");
   app.footer(kFooter);
   app.set_version_flag("--version", std::string(program_version()));
@@ -129,7 +132,7 @@ int run_app(int argc, char** argv, const StopToken& stop) {
   }
   const Output output(context.output);
   const Result<int> code = context.run(output);
-  return code.ok() ? *code : finish_with_error(output, code.status());
+  return code.ok() ? *code : finish_with_error(output, code.status(), signals);
 }
 
 }  // namespace vecferry

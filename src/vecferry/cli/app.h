@@ -1,10 +1,10 @@
 #pragma once
 
-#include "vecferry/base/error.h"
+#include "vecferry/cli/signals.h"
 
 namespace vecferry {
 
 /// Words in, text and an exit status out: everything behind `main`.
-int run_app(int argc, char** argv, const StopToken& stop);
+int run_app(int argc, char** argv, SignalWatcher& signals);
 
 }  // namespace vecferry

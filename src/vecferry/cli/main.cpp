@@ -8,8 +8,7 @@
 int main(int argc, char** argv) {
   vecferry::SignalWatcher signals;  // before any other thread, so that all inherit its mask
   try {
-    const int code = vecferry::run_app(argc, argv, signals.token());
-    return signals.exit_code().value_or(code);
+    return vecferry::run_app(argc, argv, signals);
   } catch (const std::exception& error) {
     std::fprintf(stderr,
                  "vecferry: error: this is a bug of ours: %s\n"

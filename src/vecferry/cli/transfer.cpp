@@ -165,6 +165,14 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
     const ProgressDisplay display(output, progress);
     return run_copy(plan, progress, context.stop);
   }();
+  if (!receipt.ok() && !plan.create && progress.points > 0) {
+    Failure failure = failure_of(receipt.status());
+    if (failure.next.empty()) {
+      failure.next = "what was written stays; the same command again goes on";
+    }
+    output.error(failure, kExitPartial);
+    return kExitPartial;
+  }
   ARROW_RETURN_NOT_OK(receipt.status());
   output.text(receipt_text(*receipt));
   output.line(result_json(*receipt));
