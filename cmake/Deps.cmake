@@ -20,8 +20,10 @@ vecferry_pkg_config(zstd::zstd libzstd)
 vecferry_pkg_config(SQLite::SQLite3 sqlite3)
 vecferry_pkg_config(httplib::httplib cpp-httplib)
 
-if(VECFERRY_TESTS)
+if(VECFERRY_TESTS OR VECFERRY_BENCH)
   find_package(GTest REQUIRED)
+endif()
+if(VECFERRY_TESTS)
   find_package(rapidcheck REQUIRED)
   # Debian's export carries no include folder for the gtest header; it sits in /usr/include.
   add_library(rapidcheck::rapidcheck INTERFACE IMPORTED)

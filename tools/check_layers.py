@@ -72,7 +72,8 @@ def module_of(path):
 def check_include(source, included, quoted):
     """Why this include is wrong, or None. `source` is relative to src/vecferry."""
     module = module_of(source)
-    in_header = source.endswith(".h")
+    # A private header may be heavy: only its own module's sources include it.
+    in_header = source.endswith(".h") and not source.endswith("_internal.h")
     if included.startswith("vecferry/"):
         target = included.removeprefix("vecferry/")
         other = module_of(target)
@@ -82,6 +83,8 @@ def check_include(source, included, quoted):
             return f"{module} may not include {other}"
         if target.endswith("_internal.h") and other != module:
             return f"'{included}' is private to {other}"
+        if target.endswith("_internal.h") and in_header:
+            return f"'{included}' is private, and this header is not"
         return None
     for pattern, name, only_in in SOURCE_ONLY:
         if pattern.search(included):

@@ -88,6 +88,11 @@ class Tree(unittest.TestCase):
             "archive/a.cpp", '#include "vecferry/formats/b_internal.h"\n', "private"
         )
 
+    def test_a_private_header_may_be_heavy_and_no_public_one_shows_it(self):
+        self.assert_fine("engine/a_internal.h", '#include "vecferry_engine.h"\n')
+        self.assert_fine("engine/b_internal.h", '#include "vecferry/engine/a_internal.h"\n')
+        self.assert_refused("engine/a.h", '#include "vecferry/engine/a_internal.h"\n', "is private")
+
     def test_ours_are_spelled_in_full(self):
         self.assert_refused("model/a.cpp", '#include "a.h"\n', '"vecferry/model/a.h"')
         self.assert_refused("model/a.cpp", '#include "../base/a.h"\n', "spell it in full")
