@@ -73,12 +73,29 @@ Status hold(Backend& backend, const std::string& name) {
   return Status::OK();
 }
 
-Status run(const std::vector<std::string>& words) {
+// What a caller does after a failed load, and what is then left.
+void report_leftovers(Backend& backend, const std::vector<std::string>& words) {
+  const Status dropped = backend.drop(words.at(2), StopToken::Unstoppable());
+  say(dropped.ok() ? "dropped" : "not dropped: " + dropped.ToString());
+  size_t files = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(words.at(0)) / "collections")) {
+    say(entry.path().filename().string());
+    ++files;
+  }
+  say("left " + std::to_string(files));
+}
+
+Status run(const std::vector<std::string>& words, bool report) {
   const StopToken stop = StopToken::Unstoppable();
   ARROW_ASSIGN_OR_RAISE(const auto backend, open_local(words.at(0)));
   const std::string& verb = words.at(1);
   if (verb == "load") {
-    return load(*backend, words.at(2), std::stoull(words.at(3)));
+    const Status loaded = load(*backend, words.at(2), std::stoull(words.at(3)));
+    if (!loaded.ok() && report) {
+      report_leftovers(*backend, words);
+    }
+    return loaded;
   }
   if (verb == "add") {
     return write_points(*backend, words.at(2), std::stoull(words.at(3)), std::stoull(words.at(4)));
@@ -125,25 +142,6 @@ void limit_disk(const std::string& dir, const std::string& mebibytes) {
   say(mounted ? "disk" : "limit");
 }
 
-// What a caller does after a failed load, and what is then left.
-void report_leftovers(const std::vector<std::string>& words) {
-  const StopToken stop = StopToken::Unstoppable();
-  auto backend = open_local(words.at(0));
-  if (!backend.ok()) {
-    say("not opened: " + backend.status().ToString());
-    return;
-  }
-  const Status dropped = (*backend)->drop(words.at(2), stop);
-  say(dropped.ok() ? "dropped" : "not dropped: " + dropped.ToString());
-  size_t files = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(words.at(0)) / "collections")) {
-    say(entry.path().filename().string());
-    ++files;
-  }
-  say("left " + std::to_string(files));
-}
-
 }  // namespace
 }  // namespace vecferry::testing
 
@@ -163,15 +161,12 @@ int main(int argc, char** argv) {
   if (!disk.empty()) {
     vecferry::testing::limit_disk(words.at(0), disk);
   }
-  const vecferry::Status status = vecferry::testing::run(words);
+  const vecferry::Status status = vecferry::testing::run(words, !disk.empty());
   if (!status.ok()) {
     const auto failure = vecferry::failure_of(status);
     std::fprintf(stderr, "%s: %s; next: %s\n",
                  std::string(vecferry::to_string(failure.kind)).c_str(), failure.what.c_str(),
                  failure.next.c_str());
-  }
-  if (!status.ok() && !disk.empty()) {
-    vecferry::testing::report_leftovers(words);
   }
   return status.ok() ? 0 : 1;
 }

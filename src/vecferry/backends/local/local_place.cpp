@@ -98,6 +98,18 @@ void remove_folder(const fs::path& folder) {
   }
 }
 
+// A shard that a finished collection must have, and that cannot be opened.
+Status damaged(const Status& status, const std::string& where) {
+  Failure failure = failure_of(widen(status, where));
+  if (failure.kind == ErrorKind::kNotFound) {
+    failure.kind = ErrorKind::kCorrupt;
+  }
+  if (failure.kind == ErrorKind::kCorrupt && failure.next.empty()) {
+    failure.next = "restore the collection's folder from a backup, or drop the collection";
+  }
+  return fail(std::move(failure));
+}
+
 // Indexes of `more` are added; one for the same path is replaced.
 void add_indexes(const std::vector<PayloadIndex>& more, std::vector<PayloadIndex>* indexes) {
   for (const auto& index : more) {
@@ -117,7 +129,10 @@ void add_indexes(const std::vector<PayloadIndex>& more, std::vector<PayloadIndex
 
 Result<std::shared_ptr<LocalPlace>> LocalPlace::get(const fs::path& dir) {
   std::error_code error;
-  fs::path canonical = fs::weakly_canonical(dir, error);
+  fs::path canonical = fs::absolute(dir, error);  // of a missing folder, canonical alone is not
+  if (!error) {
+    canonical = fs::weakly_canonical(canonical, error);
+  }
   if (error) {
     return system_failure(error.value(), fmt::format("cannot open folder '{}'", dir.string()),
                           dir.string());
@@ -218,7 +233,7 @@ Result<LocalPlace::Open*> LocalPlace::open(std::string_view collection) {
   ARROW_RETURN_NOT_OK(lock());
   auto shard = engine::Shard::open(layout_.shard(collection), record.config, {.wal = true});
   if (!shard.ok()) {
-    return widen(shard.status(), where(collection));
+    return damaged(shard.status(), where(collection));
   }
   Open opened{.shard = *std::move(shard)};
   return &open_.emplace(std::string(collection), std::move(opened)).first->second;

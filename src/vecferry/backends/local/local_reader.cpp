@@ -39,14 +39,14 @@ class LocalReader : public PointReader {
     if (ended_) {
       return Status::OK();
     }
+    if (shard_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(shard_, place_->shard(collection_));
+    }
     return widen(read(out), place_->where(collection_));
   }
 
  private:
   Status read(std::shared_ptr<arrow::RecordBatch>* out) {
-    if (shard_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(shard_, place_->shard(collection_));
-    }
     ARROW_ASSIGN_OR_RAISE(auto page, shard_->scan(request_));
     ended_ = !page.next;
     if (ended_) {
