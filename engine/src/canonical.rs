@@ -1,6 +1,7 @@
-//! Payloads as canonical JSON text: keys sorted by bytes, no blanks, numbers and strings as serde_json prints them.
+//! Payloads as canonical JSON text: keys sorted by bytes, no blanks, strings as serde_json prints
+//! them and numbers nearly so.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// Append the canonical text of `map` to `out`.
 pub fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
@@ -51,8 +52,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
-        // Writing to memory does not fail, and a Number is always finite.
-        Value::Number(number) => drop(serde_json::to_writer(&mut *out, number)),
+        Value::Number(number) => write_number(number, out),
         Value::String(text) => write_string(text, out),
         Value::Array(items) => {
             out.push(b'[');
@@ -65,6 +65,16 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Value::Object(map) => write_object(map, out),
+    }
+}
+
+/// As serde_json prints it, but `1e16` where that says `1e+16`.
+fn write_number(number: &Number, out: &mut Vec<u8>) {
+    let start = out.len();
+    // Writing to memory does not fail, and a Number is always finite.
+    drop(serde_json::to_writer(&mut *out, number));
+    if let Some(plus) = out[start..].iter().position(|byte| *byte == b'+') {
+        out.remove(start + plus);
     }
 }
 
@@ -104,10 +114,10 @@ mod tests {
     fn numbers_keep_their_kind_and_print_shortest() {
         assert_eq!(
             canonical(
-                r#"{"a":[1, 1.0, -0.0, 0.1, 1e-7, 1e-5, 0.0001, 1e15, 1e16, 1e17, 1.5e300, 1e21, 123456789012345680000.0,
+                r#"{"a":[1, 1.0, -0.0, 0.1, 1e-7, 1e-5, 0.0001, 1e15, 1e16, 1e17, 1.5e300, 1e21, 1.5e20,
                         18446744073709551615, -9223372036854775808, 18446744073709551616, 5e-324]}"#
             ),
-            r#"{"a":[1,1.0,-0.0,0.1,1e-7,0.00001,0.0001,1000000000000000.0,1e16,1e17,1.5e300,1e21,123456789012345680000.0,18446744073709551615,-9223372036854775808,18446744073709552000.0,5e-324]}"#
+            r#"{"a":[1,1.0,-0.0,0.1,1e-7,0.00001,0.0001,1000000000000000.0,1e16,1e17,1.5e300,1e21,1.5e20,18446744073709551615,-9223372036854775808,1.8446744073709552e19,5e-324]}"#
         );
     }
 
