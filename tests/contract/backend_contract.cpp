@@ -65,17 +65,8 @@ PointMap selected(const PointMap& all, const std::function<bool(const TestPoint&
 BackendContract::BackendContract()
     : place_(GetParam().make()), name_(place_->name()), config_(GetParam().config) {}
 
-GeneratorOptions BackendContract::points_that_fit() {
-  const Capabilities claims = can();
-  return {.non_finite = claims.non_finite && !claims.normalises_cosine,
-          .shard_keys = claims.shard_keys,
-          .unit_cosine = true,
-          .long_floats = !claims.rounds_payload_floats,
-          .max_payload_depth = std::min(6, claims.max_payload_depth)};
-}
-
 std::vector<TestPoint> BackendContract::some_points(size_t count) {
-  return random_.points(config_, count, points_that_fit());
+  return random_.points(config_, count, points_that_fit(can()));
 }
 
 void BackendContract::make(const std::vector<TestPoint>& points) {
@@ -283,7 +274,7 @@ TEST_P(BackendContract, AWrittenIdIsReplacedWhole) {
     std::vector<TestPoint> again;
     for (size_t i = 0; i < points.size(); i += 2) {
       // The bare point comes every other time: what was there must go.
-      TestPoint next = random_.point(config_, points_that_fit());
+      TestPoint next = random_.point(config_, points_that_fit(can()));
       next.id = points[i].id;
       next.shard_key = points[i].shard_key;
       if (i % 4 == 0) {
