@@ -27,8 +27,9 @@ nlohmann::json parsed_by_another(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto result = canonical_payload(text);
-  // The other parser has no limit on depth and skips a byte order mark.
-  if (vecferry::nesting_depth(text) > vecferry::kMaxReadDepth || text.substr(0, 1) == "\xEF") {
+  // The other parser has no limit on depth, skips a byte order mark and stops at a NUL.
+  if (vecferry::nesting_depth(text) > vecferry::kMaxReadDepth || text.substr(0, 1) == "\xEF" ||
+      text.find('\0') != std::string_view::npos) {
     return 0;
   }
   const auto other = parsed_by_another(text);

@@ -156,6 +156,9 @@ TEST(FilterMatch, Geo) {
       {kSquare, R"({"a":{"lon":1.5,"lat":1.5}})", false},  // in the hole
       {kSquare, R"({"a":{"lon":0,"lat":2}})", false},      // on the edge
       {kSquare, R"({"a":{"lon":1,"lat":1.5}})", false},    // on the hole's edge
+      // at the height of a corner
+      {R"({"key":"a","geo_polygon":{"exterior":{"points":[{"lat":3.75,"lon":7},{"lat":3.75,"lon":6.5},{"lat":4,"lon":2.25},{"lat":3.75,"lon":7}]}}})",
+       R"({"a":{"lat":4,"lon":5.25}})", false},
       {kSquare, R"({"a":[{"lon":5,"lat":3},{"lon":3,"lat":1}]})", true},
   });
 }

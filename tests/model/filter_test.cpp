@@ -80,6 +80,7 @@ TEST(Filter, RefusesWhatTheServerWouldNotUnderstand) {
        "at least 4 points"},
       {R"({"must":[})", "not valid JSON"},
       {R"({"must":[]} x)", "not valid JSON"},
+      {std::string("{}\0x", 4), "not valid JSON"},
       {"{\"must\":[{\"key\":\"\xFF\",\"match\":{\"value\":1}}]}", "not valid JSON"},
   };
   for (const auto& [filter, message] : cases) {

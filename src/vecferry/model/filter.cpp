@@ -73,11 +73,12 @@ Result<std::shared_ptr<const Filter>> Filter::parse(std::string_view text) {
   ARROW_ASSIGN_OR_RAISE(auto clause, filter_tree::parse_json(json));
   auto node = std::make_unique<Node>();
   node->clause = std::move(clause);
-  ARROW_ASSIGN_OR_RAISE(std::string canonical, canonical_payload(json));
-  if (canonical.empty()) {
-    canonical = "{}";
+  auto canonical = canonical_payload(json);
+  if (!canonical.ok()) {  // it is stricter about what follows a NUL
+    return filter_tree::syntax_error(json, json.find('\0'), "not valid JSON");
   }
-  return std::shared_ptr<const Filter>(new Filter(std::move(node), std::move(canonical)));
+  std::string text_to_send = canonical->empty() ? "{}" : std::move(*canonical);
+  return std::shared_ptr<const Filter>(new Filter(std::move(node), std::move(text_to_send)));
 }
 
 Filter::Filter(std::unique_ptr<Node> root, std::string json)

@@ -28,17 +28,19 @@ Place place_in(const GeoRing& ring, const GeoPoint& point) {
   for (size_t i = 0; i + 1 < ring.size(); ++i) {
     const GeoPoint& from = ring[i];
     const GeoPoint& to = ring[i + 1];
-    if (!between(point.lat, from.lat, to.lat)) {
+    // An edge has its lower end and lacks its upper one, so that a corner counts once.
+    const bool up = from.lat <= point.lat && to.lat >= point.lat;
+    const bool down = from.lat > point.lat && to.lat <= point.lat;
+    if (!up && !down) {
       continue;
     }
     const long double turn = side(from, to, point);
     if (turn == 0 && between(point.lon, from.lon, to.lon)) {
       return Place::kOnBoundary;
     }
-    const bool upward = from.lat <= point.lat;
-    if (upward && turn > 0 && to.lat != point.lat) {
+    if (up && turn > 0 && to.lat != point.lat) {
       ++winding;
-    } else if (!upward && turn < 0) {
+    } else if (down && turn < 0) {
       --winding;
     }
   }
