@@ -37,7 +37,7 @@ check "ruff" ruff
 check "build with clang 14" clang_build
 check "clang-tidy" tools/tidy.py
 check "rustfmt" in_engine fmt --check
-check "clippy" in_engine clippy --all-targets --locked --offline -- -D warnings
+check "clippy" in_engine clippy --release --all-targets --locked --offline -- -D warnings
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf '\nlint: failed:'
