@@ -80,6 +80,8 @@ TEST(Filter, RefusesWhatTheServerWouldNotUnderstand) {
        "at least 4 points"},
       {R"({"must":[})", "not valid JSON"},
       {R"({"must":[]} x)", "not valid JSON"},
+      {R"({"must":[{"key":"a","match":{"any":[-0]}}]})", "-0.0 cannot be matched"},
+      {R"({"must":[{"key":"a","range":{"gt":1e400}}]})", "not valid JSON"},
       {std::string("{}\0x", 4), "not valid JSON"},
       {"{\"must\":[{\"key\":\"\xFF\",\"match\":{\"value\":1}}]}", "not valid JSON"},
   };

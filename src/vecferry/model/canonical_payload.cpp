@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -198,6 +199,17 @@ NumberShape shape_of(std::string_view token) {
   }
   shape.valid = i == token.size();
   return shape;
+}
+
+// An exponent below -10^10, which no number of digits before it makes up for.
+bool has_vanishing_exponent(std::string_view token) {
+  constexpr size_t kDigits = 11;
+  const size_t mark = token.find_first_of("eE");
+  if (mark == std::string_view::npos || token[mark + 1] != '-') {
+    return false;
+  }
+  const size_t digits = token.find_first_not_of('0', mark + 2);
+  return digits != std::string_view::npos && token.size() - digits >= kDigits;
 }
 
 bool fits_64_bits(std::string_view token) {
@@ -584,8 +596,14 @@ class PayloadCanonicaliser::Impl {
     }
     // Reading it as a double is what moves simdjson past the token, so it is done for integers too.
     double number = 0;
-    if (const auto error = value.get_double().get(number)) {
-      return error;
+    if (value.get_double().get(number) != simdjson::SUCCESS) {
+      // Too large, or with an exponent of so many digits that simdjson gives up.
+      const auto converted = std::from_chars(token.data(), token.data() + token.size(), number);
+      if (has_vanishing_exponent(token)) {
+        number = token.front() == '-' ? -0.0 : 0.0;
+      } else if (converted.ec != std::errc() || !std::isfinite(number)) {
+        return simdjson::NUMBER_ERROR;
+      }
     }
     // 18 digits always fit; -0 is a float, for no integer has that value.
     if (shape.integer && token != "-0" && (shape.digits <= 18 || fits_64_bits(token))) {

@@ -7,7 +7,6 @@
 #include "arrow/array.h"
 #include "arrow/record_batch.h"
 #include "arrow/table.h"
-#include "vecferry/model/canonical_payload.h"
 #include "vecferry/model/filter_internal.h"
 #include "vecferry/model/unicode_internal.h"
 
@@ -70,15 +69,10 @@ Result<std::shared_ptr<const Filter>> Filter::parse(std::string_view text) {
   } else {
     ARROW_ASSIGN_OR_RAISE(json, filter_tree::json_of_where(text));
   }
-  ARROW_ASSIGN_OR_RAISE(auto clause, filter_tree::parse_json(json));
+  std::string canonical;
   auto node = std::make_unique<Node>();
-  node->clause = std::move(clause);
-  auto canonical = canonical_payload(json);
-  if (!canonical.ok()) {  // it is stricter about what follows a NUL
-    return filter_tree::syntax_error(json, json.find('\0'), "not valid JSON");
-  }
-  std::string text_to_send = canonical->empty() ? "{}" : std::move(*canonical);
-  return std::shared_ptr<const Filter>(new Filter(std::move(node), std::move(text_to_send)));
+  ARROW_ASSIGN_OR_RAISE(node->clause, filter_tree::parse_json(json, &canonical));
+  return std::shared_ptr<const Filter>(new Filter(std::move(node), std::move(canonical)));
 }
 
 Filter::Filter(std::unique_ptr<Node> root, std::string json)

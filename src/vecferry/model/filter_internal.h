@@ -151,8 +151,9 @@ struct Clause {
   std::optional<MinShould> min_should{};
 };
 
+/// Read filter JSON; `*canonical` becomes the same filter in canonical form.
 /// Errors: kUsage.
-Result<Clause> parse_json(std::string_view text);
+Result<Clause> parse_json(std::string_view text, std::string* canonical);
 
 /// Filter JSON for the short form.
 /// Errors: kUsage.

@@ -571,21 +571,29 @@ class Reader {
 
 }  // namespace
 
-Result<Clause> parse_json(std::string_view text) {
+Result<Clause> parse_json(std::string_view text, std::string* canonical) {
   // Conditions nest two levels of JSON a filter, and end in a few of their own.
   if (nesting_depth(text) > 3 * kMaxDepth) {
     return syntax_error(text, 0, fmt::format("filters nested deeper than {}", kMaxDepth));
   }
-  Json json;
   try {
-    json = Json::parse(text);
-  } catch (const Json::exception& thrown) {
-    const auto* parse_error = dynamic_cast<const Json::parse_error*>(&thrown);
-    const size_t byte =
-        parse_error == nullptr || parse_error->byte == 0 ? 0 : parse_error->byte - 1;
-    return syntax_error(text, byte, "not valid JSON");
+    // The text itself is parsed for the place of a mistake; the canonical form for the numbers,
+    // because a server takes `-0` for a float, and nlohmann does not.
+    const Json checked = Json::parse(text);
+    PayloadCanonicaliser canonicaliser;
+    canonical->clear();
+    if (!canonicaliser.append(text, canonical).ok()) {  // nlohmann stops at a NUL
+      return syntax_error(text, text.find('\0'), "not valid JSON");
+    }
+    if (canonical->empty()) {
+      *canonical = "{}";
+    }
+    return Reader(text).clause(Json::parse(*canonical), "", 1);
+  } catch (const Json::parse_error& thrown) {
+    return syntax_error(text, thrown.byte == 0 ? 0 : thrown.byte - 1, "not valid JSON");
+  } catch (const Json::exception&) {  // a number that is not finite
+    return syntax_error(text, 0, "not valid JSON");
   }
-  return Reader(text).clause(json, "", 1);
 }
 
 }  // namespace vecferry::filter_tree
