@@ -130,16 +130,17 @@ typedef struct vecferry_scan_request {
  * are passed over), with an optional "engine" object:
  *   "wal"                 default true: every write is in a log before the call returns. false: bulk load; writes are
  *                         durable when vecferry_engine_flush returns, and what came after the last flush may be lost.
- *   "max_search_threads"  default 2
- *   "optimize_threads"    default: the configuration's hnsw max_indexing_threads
+ *   "max_search_threads"  threads that search the segments of one query; default 2
  * Payload indexes named in "payload_schema" are created.
  * Errors: exists (the folder has a shard), usage (a configuration that no shard can have), io. */
 int32_t vecferry_engine_create(const char* path, const char* config, vecferry_shard** shard, char** message);
 
-/* Open the shard in `path`; a log is replayed. config: as above or NULL; vectors must match what is stored, settings
- * are taken over (the next optimise applies them). "engine":{"wal":true} turns a shard made without a log into one
- * with it (and false the other way); operation numbers go on above the stored ones.
- * Errors: not_found, conflict (open in this process, or an optimise that was cancelled still runs), corrupt, io. */
+/* Open the shard in `path`; a log is replayed. config: as above, or NULL; without its "config" part everything stays as
+ * stored. Vectors must match what is stored; settings are taken over (the next optimise applies them). "engine":{"wal":true}
+ * turns a shard made without a log into one with it, and false the other way; operation numbers go on above the stored
+ * ones either way.
+ * Errors: not_found, conflict (open in this process, or an optimise that was cancelled still runs), incompatible,
+ * corrupt, io. */
 int32_t vecferry_engine_open(const char* path, const char* config, vecferry_shard** shard, char** message);
 
 /* Flush, then free the shard, whatever is returned. NULL is fine. */
@@ -182,24 +183,27 @@ int32_t vecferry_engine_create_index(vecferry_shard* shard, const char* request,
 int32_t vecferry_engine_delete_index(vecferry_shard* shard, const char* field, char** message);
 
 /* *result: {"points_count","indexed_vectors_count","segments_count","payload_schema":{path:{"data_type","params","points"}},
- * "vectors":{name:{"kind":"dense|multi|sparse","dim","datatype"}},"last_operation","wal","engine_version","config":
- * {Qdrant's config as far as the shard knows it}}. */
+ * "vectors":{name:{"kind":"dense|multi|sparse","dim","datatype"}},"last_operation","wal","optimising","engine_version",
+ * "config":{Qdrant's config as far as the shard knows it}}. */
 int32_t vecferry_engine_info(vecferry_shard* shard, char** result, char** message);
 
 /* Merge and index until nothing is left to do. progress may be NULL; it hears of indexed vectors and of all.
- * The engine cannot be interrupted inside a segment: on a cancel this call returns VECFERRY_CANCELLED at once, while
- * the segment in work is finished in the background (and nothing after it is begun). The shard stays usable
- * meanwhile; after a close its folder stays reserved until the work has ended (open answers conflict). */
+ * The engine cannot be interrupted: on a cancel this call returns VECFERRY_CANCELLED at once, while the work runs on
+ * in the background to its end. The shard stays usable meanwhile (another optimise and a pack answer conflict); after
+ * a close its folder stays reserved until the work has ended (open answers conflict). When the process ends first,
+ * the segments stay as they were, and what was half made is removed by the next open. */
 int32_t vecferry_engine_optimise(vecferry_shard* shard, vecferry_progress progress, void* context, char** message);
 
 /* Make every write durable. */
 int32_t vecferry_engine_flush(vecferry_shard* shard, char** message);
 
 /* Unpack a Qdrant snapshot (.snapshot, or zstd of it: told by its first bytes) into the folder `target`, which must be
- * missing or empty. *result: {"kind":"shard"|"collection","shards":[{"id":0,"path":"RELATIVE"}],"config":..,
- * "payload_schema":..}: each path below target opens with vecferry_engine_open; config is the collection's config.json in the form of create,
- * null for a shard snapshot. progress hears of the bytes of the file. On an error, target is emptied again.
- * Errors: corrupt (cut short, not a snapshot, a name that leaves the folder), incompatible (an unknown version). */
+ * missing or empty. *result: {"kind":"shard"|"collection","shards":[{"id":0,"path":RELATIVE,"replica_state":{}|null}],
+ * "config":{}|null,"payload_schema":{}|null,...}: each path below target opens with vecferry_engine_open; of a collection
+ * snapshot the document as a whole is the config for it, a shard snapshot has none. progress hears of the bytes of the
+ * file. On an error target is emptied again.
+ * Errors: corrupt (cut short, not a snapshot, a name that leaves the folder), incompatible (an unknown version),
+ * exists (target holds something), not_found, io, cancelled. */
 int32_t vecferry_engine_unpack_snapshot(const char* file, const char* target, vecferry_progress progress, void* context,
                                         char** result, char** message);
 

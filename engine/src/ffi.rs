@@ -589,3 +589,6 @@ pub extern "C" fn vecferry_engine_set_log(log: CLog, max_level: i32) {
 pub extern "C" fn vecferry_engine_free_string(string: *mut c_char) {
     free(string);
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,14 +15,17 @@ mod optimise;
 mod pack;
 mod points;
 mod query;
+mod read_ahead;
 mod scan;
 mod shard;
 mod unpack;
 
 pub use config::ShardConfig;
 pub use error::{Error, Kind, Result};
-pub use optimise::Progress;
+pub use operations::{apply, create_index, delete_index};
+pub use optimise::{Progress, optimise};
 pub use pack::pack_snapshot;
+pub use query::{count, facet, query};
 pub use scan::{Scan, retrieve, scan};
 pub use shard::Shard;
 pub use unpack::unpack_snapshot;

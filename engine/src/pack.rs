@@ -22,6 +22,9 @@ const BLOCK: u64 = 512;
 const PAGE: usize = 4096;
 /// A log starts at the next multiple of this, one whole step above the last operation.
 const NUMBER_STEP: u64 = 1_000_000;
+/// A store writes this before its tracker; after a flush it says nothing more, and a server of
+/// another version would not know it, or replay it.
+const JOURNAL: &str = "tracker_journal.dat";
 /// Extents in a sparse header itself, and in each block that continues it.
 const HEADER_EXTENTS: usize = 4;
 const BLOCK_EXTENTS: usize = 21;
@@ -118,7 +121,7 @@ fn add_files(folder: &Path, name: &str, members: &mut Vec<Member>) -> Result<()>
             fs::symlink_metadata(&path).map_err(|error| Error::io("read", &path, &error))?;
         if metadata.is_dir() {
             add_files(&path, &name, members)?;
-        } else if metadata.is_file() {
+        } else if metadata.is_file() && file_name != JOURNAL {
             members.push(Member {
                 path,
                 name,

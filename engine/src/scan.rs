@@ -66,6 +66,10 @@ pub fn scan(shard: &Shard, scan: &Scan) -> Result<(StructArray, Option<PointId>)
             .min(row_limit)
             .min(FILTERED_PAGE_ROWS),
     );
+    // With a filter, most of what a read-ahead brings may never be asked for.
+    if scan.filter.is_none() && (scan.with_payload || !specs.is_empty()) {
+        shard.read_ahead();
+    }
     let page_rows = if scan.filter.is_none() {
         PAGE_ROWS
     } else {

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use arrow_array::StructArray;
 use qdrant_edge::external::serde_json::{self, Map, Value, json};
 use qdrant_edge::{
-    CountRequest, EdgeConfig, EdgeShard, PointInsertOperations, PointOperations,
+    CountRequest, EdgeConfig, EdgeShard, Memory, PointInsertOperations, PointOperations,
     SEGMENT_STATE_FILE, SegmentState, UpdateOperation, WAL_PATH,
 };
 
@@ -28,6 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::logging;
 use crate::operations;
 use crate::points::{self, PointRows};
+use crate::read_ahead::ReadAhead;
 use crate::scan::guessed_row_bytes;
 
 pub const ENGINE: &str = "qdrant-edge 0.9.0";
@@ -98,6 +99,8 @@ pub struct Shard {
     pub(crate) optimising: Arc<AtomicBool>,
     /// Bytes of an average row of the last scan, 0 before the first.
     pub(crate) row_bytes: AtomicUsize,
+    read_ahead: Mutex<ReadAhead>,
+    vectors_on_disk: bool,
 }
 
 impl Shard {
@@ -170,6 +173,11 @@ impl Shard {
             fs::write(&mark, b"").map_err(|error| Error::io("write", &mark, &error))?;
         }
         let specs = vector_specs(&edge.config());
+        let vectors_on_disk = edge
+            .config()
+            .vectors
+            .values()
+            .any(|vector| vector.memory_placement() == Some(Memory::Cold));
         Ok(Self {
             inner: Arc::new(Inner {
                 edge,
@@ -181,7 +189,16 @@ impl Shard {
             writes: RwLock::new(()),
             optimising: Arc::new(AtomicBool::new(false)),
             row_bytes: AtomicUsize::new(0),
+            read_ahead: Mutex::default(),
+            vectors_on_disk,
         })
+    }
+
+    /// Read the next piece of what a scan will want; another lane that is at it suffices.
+    pub(crate) fn read_ahead(&self) {
+        if let Ok(mut read_ahead) = self.read_ahead.try_lock() {
+            read_ahead.step(&self.path().join(SEGMENTS), self.vectors_on_disk);
+        }
     }
 
     pub fn edge(&self) -> &EdgeShard {

@@ -73,25 +73,15 @@ fn unpack_into(file: &Path, target: &Path, progress: Progress<'_>) -> Result<()>
             stopped: Rc::clone(&stopped),
         },
     );
-    let head =
-        io::BufRead::fill_buf(&mut source).map_err(|error| Error::io("read", file, &error))?;
-    let result = if head.starts_with(&ZSTD_MAGIC) {
-        zstd::stream::read::Decoder::with_buffer(source)
+    let compressed = io::BufRead::fill_buf(&mut source).map(|head| head.starts_with(&ZSTD_MAGIC));
+    let mut placed = |member: &Path| place(member, target);
+    let result = match compressed {
+        Err(error) => Err(Error::io("read", file, &error)),
+        Ok(false) => unpack_tar(&mut source, &mut placed, Nesting::Outer),
+        Ok(true) => zstd::stream::read::Decoder::with_buffer(source)
             .and_then(|mut decoder| decoder.window_log_max(31).map(|()| decoder))
             .map_err(|error| Error::internal(format!("zstd: {error}")))
-            .and_then(|mut decoder| {
-                unpack_tar(
-                    &mut decoder,
-                    &mut |member| place(member, target),
-                    Nesting::Outer,
-                )
-            })
-    } else {
-        unpack_tar(
-            &mut source,
-            &mut |member| place(member, target),
-            Nesting::Outer,
-        )
+            .and_then(|mut decoder| unpack_tar(&mut decoder, &mut placed, Nesting::Outer)),
     };
     if stopped.get() {
         return Err(cancelled("unpacking"));
@@ -166,7 +156,11 @@ fn unpack_tar(
     if members == 0 {
         return Err(Error::corrupt("it has no members: not a snapshot"));
     }
-    check_end(archive.into_inner())
+    match nesting {
+        Nesting::Outer => check_end(archive.into_inner()),
+        // A server leaves the end blocks of a segment's tar away; its size is known from outside.
+        Nesting::Segment => Ok(()),
+    }
 }
 
 /// The iteration above ends at a zero block, and also where the file just stops.
