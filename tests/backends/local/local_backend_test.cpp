@@ -10,6 +10,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "arrow/record_batch.h"
 #include "tests/support/backends.h"
@@ -408,6 +409,59 @@ TEST_F(Local, FinishCanBuildTheIndexOfTheVectors) {
   const auto read = read_all(*backend, "a");
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_TRUE(same_points(map_of(points), *read));
+}
+
+TEST_F(Local, AStopWhileIndexingLeavesAnUnfinishedLoadThatCanBeDropped) {
+  auto config = default_config({{.dim = 64, .distance = Distance::kDot}});
+  const std::string threshold = "\"indexing_threshold\":10000";
+  config.settings_json.replace(config.settings_json.find(threshold), threshold.size(),
+                               "\"indexing_threshold\":1");
+  testing::Generator generator(5);
+  const auto points = generator.points(config, 5000);
+  arrow::StopSource source;
+  const auto backend = open(
+      {.build_index = true, .index_progress = [&](uint64_t, uint64_t) { source.RequestStop(); }});
+  ASSERT_TRUE(backend->create("a", config, kGo).ok());
+  ASSERT_TRUE(backend->open_writer("a", kGo).ValueOrDie()->upsert(*to_batch(config, points)).ok());
+  EXPECT_EQ(kind_of(backend->finish("a", config, source.token())), ErrorKind::kCancelled);
+  EXPECT_THAT(*backend->list(kGo), IsEmpty());
+  const Status dropped = backend->drop("a", kGo);
+  EXPECT_TRUE(dropped.ok()) << dropped;
+  EXPECT_FALSE(fs::exists(place() / "collections/a"));
+}
+
+TEST_F(Local, LanesReadAndWriteSideBySide) {
+  const auto backend = open();
+  fill_small(*backend, "a", 2000);
+  ASSERT_TRUE(backend->create("b", small_config(), kGo).ok());
+  std::vector<Status> results(4);
+  {
+    std::vector<std::jthread> lanes;
+    for (size_t lane = 0; lane < results.size(); ++lane) {
+      lanes.emplace_back([&, lane] {
+        const ScanOptions options{
+            .range = {.from = PointId::of(lane * 500), .to = PointId::of((lane + 1) * 500)},
+            .batch_bytes = 8 << 10};
+        results[lane] = [&]() -> Status {
+          ARROW_ASSIGN_OR_RAISE(const auto reader, backend->open_reader("a", options, kGo));
+          ARROW_ASSIGN_OR_RAISE(const auto writer, backend->open_writer("b", kGo));
+          while (true) {
+            std::shared_ptr<arrow::RecordBatch> batch;
+            ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
+            if (batch == nullptr) {
+              return writer->checkpoint();
+            }
+            ARROW_RETURN_NOT_OK(writer->upsert(*batch));
+          }
+        }();
+      });
+    }
+  }
+  for (const Status& status : results) {
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  ASSERT_TRUE(backend->finish("b", small_config(), kGo).ok());
+  EXPECT_TRUE(testing::same_collections(*backend, "a", *backend, "b"));
 }
 
 TEST_F(Local, AStopIsHeard) {

@@ -198,7 +198,7 @@ TEST(LocalCrash, AnotherProcessIsKeptOutByNameUntilItDies) {
 TEST(LocalCrash, AFullDiskIsOneClearErrorAndLeavesNothing) {
   const TempDir dir;
   fs::create_directory(dir.path() / "place");
-  Child child({dir.file("place"), "disk=128", "load", "x", "2000000"});
+  Child child({dir.file("place"), "disk=104", "load", "x", "2000000"});
   const Outcome outcome = child.wait();
   EXPECT_EQ(outcome.exit_code, 1) << "signal " << outcome.signal << "\n" << outcome.err;
   EXPECT_EQ(outcome.err.rfind("io: ", 0), 0u) << outcome.err;
