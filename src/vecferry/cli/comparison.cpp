@@ -101,7 +101,7 @@ std::string report_text(const VerifyRequest& request, const VerifyReport& report
 
 Result<int> run_comparison(const Context& context, const Output& output, const std::string& verb,
                            const ComparisonOptions& options) {
-  PlaceOptions place_options;
+  PlaceOptions place_options{.stop = context.stop};
   const auto distance = parse_distance(options.distance);
   if (!distance) {
     return fail({.kind = ErrorKind::kUsage,

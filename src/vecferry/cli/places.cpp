@@ -8,6 +8,7 @@
 
 #include "vecferry/backends/files/open_file.h"
 #include "vecferry/backends/local/local_backend.h"
+#include "vecferry/backends/snapshot/snapshot_backend.h"
 #include "vecferry/base/durable_file.h"
 #include "vecferry/base/near_miss.h"
 
@@ -39,6 +40,33 @@ std::string find_config(const std::string& named) {
     }
   }
   return {};
+}
+
+bool is_snapshot(std::string_view path) {
+  return path.ends_with(".snapshot") || path.ends_with(".snapshot.zst");
+}
+
+// A file, and the name of the one collection in it.
+Result<OpenedLocation> open_file_place(const std::string& path, const PlaceOptions& options) {
+  OpenedLocation opened{.place = path, .label = path};
+  if (is_snapshot(path)) {
+    opened.backend = open_snapshot(path);
+    opened.collection = collection_of_snapshot(path);
+    return opened;
+  }
+  const FileOptions file_options{.format = options.format,
+                                 .collection_name = options.collection_name,
+                                 .distance = options.distance,
+                                 .original_id_key = options.original_id_key,
+                                 .write = options.write};
+  ARROW_ASSIGN_OR_RAISE(opened.backend, open_file(path, file_options));
+  if (options.write) {
+    opened.collection = options.collection_name;
+    return opened;
+  }
+  ARROW_ASSIGN_OR_RAISE(opened.collection,
+                        collection_name_of(*opened.backend, path, file_options, options.stop));
+  return opened;
 }
 
 bool is_bare_name(const std::string& text) {
@@ -116,8 +144,8 @@ Result<std::shared_ptr<Backend>> open_place(const Place& place, const PlaceOptio
       return std::shared_ptr<Backend>(std::move(backend));
     }
     case PlaceKind::kFile: {
-      ARROW_ASSIGN_OR_RAISE(auto opened, open_file(place.address, {.format = options.format}));
-      return std::shared_ptr<Backend>(std::move(opened));
+      ARROW_ASSIGN_OR_RAISE(auto file, open_file_place(place.address, options));
+      return file.backend;
     }
     case PlaceKind::kQdrant:
     case PlaceKind::kArchive:
@@ -135,10 +163,10 @@ Result<std::shared_ptr<Backend>> open_place(const Place& place, const PlaceOptio
 
 Result<OpenedLocation> open_location(const std::string& text, const PlaceOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto location, parse_location(text));
-  OpenedLocation opened{.place = to_string(location.place), .label = to_string(location)};
   if (location.place.kind == PlaceKind::kFile) {
-    return opened;
+    return open_file_place(location.place.address, options);
   }
+  OpenedLocation opened{.place = to_string(location.place), .label = to_string(location)};
   ARROW_ASSIGN_OR_RAISE(opened.backend, open_place(location.place, options));
   opened.collection = std::move(location.collection);
   return opened;

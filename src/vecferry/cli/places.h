@@ -23,6 +23,7 @@ struct PlaceOptions {
   std::string format{};                   ///< of stdin and stdout: "json", "jsonl", "parquet"
   std::string collection_name{};          ///< written into a file; empty: from the file's name
   bool write = false;                     ///< the place is written to
+  StopToken stop = StopToken::Unstoppable();
 };
 
 /// Names of places from vecferry.toml: `place = "local:store"` is the default place, and

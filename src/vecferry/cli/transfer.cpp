@@ -130,6 +130,8 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
   }
   options.source.distance = *distance;
   Progress progress;
+  options.source.stop = context.stop;
+  options.target.stop = context.stop;
   options.target.write = true;
   options.target.index_progress = [&progress](uint64_t done, uint64_t total) {
     progress.points = done;
