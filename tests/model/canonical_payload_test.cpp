@@ -197,6 +197,39 @@ RC_GTEST_PROP(CanonicalPayloadProperty, KeepsTheMeaning, (uint64_t seed)) {
   RC_ASSERT(nlohmann::json::parse(result.empty() ? "{}" : result) == nlohmann::json::parse(text));
 }
 
+// Tokens of any length, by the C library's conversion.
+RC_GTEST_PROP(CanonicalPayloadProperty, KeepsTheValueOfAnyNumber, (uint64_t seed)) {
+  JsonGenerator generator(seed);
+  const auto digits = [&](size_t most) {
+    std::string text;
+    for (size_t i = 1 + generator.below(most); i > 0; --i) {
+      text += static_cast<char>('0' + (generator.below(3) == 0 ? 0 : generator.below(10)));
+    }
+    return text;
+  };
+  std::string token = generator.below(2) == 0 ? "-" : "";
+  token += generator.below(2) == 0 ? "0" : std::to_string(1 + generator.below(9)) + digits(25);
+  token += generator.below(4) == 0 ? "" : "." + digits(30);
+  if (generator.below(4) == 0) {
+    const char* const marks[] = {"e", "E", "e+", "e-", "E-"};
+    token += marks[generator.below(std::size(marks))] + digits(3);
+  }
+  const double value = std::strtod(token.c_str(), nullptr);
+  RC_LOG() << token;
+  const auto result = canonical_payload("{\"n\":" + token + "}");
+  RC_ASSERT(result.ok() == std::isfinite(value));
+  if (result.ok()) {
+    const std::string printed = result->substr(5, result->size() - 6);
+    RC_ASSERT(std::bit_cast<uint64_t>(std::strtod(printed.c_str(), nullptr)) ==
+              std::bit_cast<uint64_t>(value));
+    std::string again;
+    if (printed.find_first_of(".e") != std::string::npos) {
+      append_float(value, &again);
+      RC_ASSERT(printed == again);
+    }
+  }
+}
+
 // Another parser says what is JSON: damaged text is refused by both or read by both.
 RC_GTEST_PROP(CanonicalPayloadProperty, AgreesWithAnotherParserOnDamagedText, (uint64_t seed)) {
   JsonGenerator generator(seed);

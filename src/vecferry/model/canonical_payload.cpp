@@ -4,11 +4,11 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
+
+#include "vecferry/model/canonical_number_internal.h"
 
 namespace vecferry {
 namespace {
@@ -16,10 +16,6 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 constexpr std::string_view kBlanks = " \t\n\r";
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 bool needs_escape(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
@@ -153,75 +149,6 @@ size_t first_raw_control(std::string_view text) {
   return text.size();
 }
 
-// JSON's number grammar over all of `token`; simdjson lets some tokens pass that it does not have
-// to convert.
-struct NumberShape {
-  bool valid = false;
-  bool integer = false;
-  size_t digits = 0;  // of the integer part
-};
-
-NumberShape shape_of(std::string_view token) {
-  size_t i = 0;
-  const auto digits = [&] {
-    const size_t begin = i;
-    while (i < token.size() && is_digit(token[i])) {
-      ++i;
-    }
-    return i - begin;
-  };
-  NumberShape shape;
-  if (i < token.size() && token[i] == '-') {
-    ++i;
-  }
-  const bool leading_zero = i < token.size() && token[i] == '0';
-  shape.digits = digits();
-  if (shape.digits == 0 || (leading_zero && shape.digits > 1)) {
-    return shape;
-  }
-  shape.integer = true;
-  if (i < token.size() && token[i] == '.') {
-    ++i;
-    shape.integer = false;
-    if (digits() == 0) {
-      return shape;
-    }
-  }
-  if (i < token.size() && (token[i] == 'e' || token[i] == 'E')) {
-    ++i;
-    shape.integer = false;
-    if (i < token.size() && (token[i] == '+' || token[i] == '-')) {
-      ++i;
-    }
-    if (digits() == 0) {
-      return shape;
-    }
-  }
-  shape.valid = i == token.size();
-  return shape;
-}
-
-// An exponent below -10^10, which no number of digits before it makes up for.
-bool has_vanishing_exponent(std::string_view token) {
-  constexpr size_t kDigits = 11;
-  const size_t mark = token.find_first_of("eE");
-  if (mark == std::string_view::npos || token[mark + 1] != '-') {
-    return false;
-  }
-  const size_t digits = token.find_first_not_of('0', mark + 2);
-  return digits != std::string_view::npos && token.size() - digits >= kDigits;
-}
-
-bool fits_64_bits(std::string_view token) {
-  const char* end = token.data() + token.size();
-  if (token.front() == '-') {
-    int64_t value = 0;
-    return std::from_chars(token.data(), end, value).ec == std::errc();
-  }
-  uint64_t value = 0;
-  return std::from_chars(token.data(), end, value).ec == std::errc();
-}
-
 std::string_view trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(kBlanks);
   if (begin == std::string_view::npos) {
@@ -262,65 +189,6 @@ std::string_view words_for(simdjson::error_code code) {
 }
 
 }  // namespace
-
-void append_float(double value, std::string* out) {
-  // ryu's layout: plain digits while the first digit's exponent is -5..15, else an exponent. The
-  // digits are the shortest that read back as the same double.
-  constexpr int kMinPlain = -5;
-  constexpr int kMaxPlain = 15;
-  std::array<char, 32> buffer{};
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                          std::chars_format::scientific);
-  std::string_view text(buffer.data(), static_cast<size_t>(end - buffer.data()));
-  if (text.front() == '-') {
-    out->push_back('-');
-    text.remove_prefix(1);
-  }
-  const size_t mark = text.find('e');
-  std::array<char, 24> digits{};
-  size_t count = 0;
-  for (const char c : text.substr(0, mark)) {
-    if (c != '.') {
-      digits[count++] = c;
-    }
-  }
-  std::string_view exponent_text = text.substr(mark + 1);
-  if (exponent_text.front() == '+') {
-    exponent_text.remove_prefix(1);
-  }
-  int exponent = 0;
-  std::from_chars(exponent_text.data(), exponent_text.data() + exponent_text.size(), exponent);
-
-  const std::string_view all(digits.data(), count);
-  if (exponent < kMinPlain || exponent > kMaxPlain) {
-    out->push_back(all.front());
-    if (all.size() > 1) {
-      out->push_back('.');
-      out->append(all.substr(1));
-    }
-    out->push_back('e');
-    std::array<char, 8> number{};
-    const auto printed = std::to_chars(number.data(), number.data() + number.size(), exponent);
-    out->append(number.data(), printed.ptr);
-    return;
-  }
-  if (exponent < 0) {
-    out->append("0.");
-    out->append(static_cast<size_t>(-exponent - 1), '0');
-    out->append(all);
-    return;
-  }
-  const size_t whole = static_cast<size_t>(exponent) + 1;
-  if (all.size() <= whole) {
-    out->append(all);
-    out->append(whole - all.size(), '0');
-    out->append(".0");
-    return;
-  }
-  out->append(all.substr(0, whole));
-  out->push_back('.');
-  out->append(all.substr(whole));
-}
 
 int nesting_depth(std::string_view json) {
   int depth = 0;
@@ -583,35 +451,15 @@ class PayloadCanonicaliser::Impl {
         return null ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
       }
       default:
-        return write_number(value, trimmed(token), out);
+        // Not simdjson's get_double: its version 3.0 misreads some floats of more than 19 digits. A
+        // value that is not taken is passed over.
+        if (append_number(trimmed(token), out)) {
+          return simdjson::SUCCESS;
+        }
+        return token.front() == '-' || (token.front() >= '0' && token.front() <= '9')
+                   ? simdjson::NUMBER_ERROR
+                   : simdjson::INCORRECT_TYPE;
     }
-  }
-
-  static simdjson::error_code write_number(ondemand::value value, std::string_view token,
-                                           std::string* out) {
-    const NumberShape shape = shape_of(token);
-    if (!shape.valid) {
-      return is_digit(token.front()) || token.front() == '-' ? simdjson::NUMBER_ERROR
-                                                             : simdjson::INCORRECT_TYPE;
-    }
-    // Reading it as a double is what moves simdjson past the token, so it is done for integers too.
-    double number = 0;
-    if (value.get_double().get(number) != simdjson::SUCCESS) {
-      // Too large, or with an exponent of so many digits that simdjson gives up.
-      const auto converted = std::from_chars(token.data(), token.data() + token.size(), number);
-      if (has_vanishing_exponent(token)) {
-        number = token.front() == '-' ? -0.0 : 0.0;
-      } else if (converted.ec != std::errc() || !std::isfinite(number)) {
-        return simdjson::NUMBER_ERROR;
-      }
-    }
-    // 18 digits always fit; -0 is a float, for no integer has that value.
-    if (shape.integer && token != "-0" && (shape.digits <= 18 || fits_64_bits(token))) {
-      out->append(token);
-    } else {
-      append_float(number, out);
-    }
-    return simdjson::SUCCESS;
   }
 
   ondemand::parser parser_;
