@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "vecferry/transform/convert_elements.h"
@@ -33,59 +32,73 @@ bool widens(ElementType from, ElementType to) {
          (from == ElementType::kUint8 && to == ElementType::kFloat16);
 }
 
+// What the vectors need, by the name of the vector.
+struct VectorChanges {
+  std::vector<std::string> normalise_before{};  // before they are converted
+  std::map<std::string, ElementType> convert{};
+  std::vector<std::string> normalise_after{};
+};
+
+Result<VectorSpec> place_of(const VectorSpec& from, const CollectionConfig& target_config) {
+  const auto found = target_config.vector(from.name);
+  if (!found.ok()) {
+    return no_place(from, failure_of(found.status()).what);
+  }
+  if (from.kind != found->kind || from.dim != found->dim) {
+    return no_place(from, fmt::format("there it is {}", shape(*found)));
+  }
+  return found;
+}
+
+void note_losses(const VectorSpec& from, const VectorSpec& to, std::vector<std::string>* losses) {
+  if (from.distance != to.distance) {
+    losses->push_back(
+        fmt::format("vector '{}' is compared by {} in the source, by {} in the target", from.name,
+                    to_string(from.distance), to_string(to.distance)));
+  }
+  if (!widens(from.element, to.element)) {
+    losses->push_back(fmt::format("vector '{}' is narrowed from {} to {}", from.name,
+                                  to_string(from.element), to_string(to.element)));
+  }
+}
+
+void note_changes(const VectorSpec& from, const PlaceFacts& source, const VectorSpec& to,
+                  const PlaceFacts& target, VectorChanges* changes) {
+  if (from.element != to.element) {
+    changes->convert.emplace(from.name, to.element);
+  }
+  const bool normal_already =
+      source.normalises_cosine && from.distance == Distance::kCosine && from.element == to.element;
+  if (!target.normalises_cosine || to.distance != Distance::kCosine || normal_already ||
+      to.kind == VectorKind::kSparse || to.element == ElementType::kUint8) {
+    return;
+  }
+  // Narrowed once it is normal, for precision; and normal once narrowed, for the target to keep it.
+  if (from.element == ElementType::kFloat32 && to.element == ElementType::kFloat16) {
+    changes->normalise_before.push_back(from.name);
+  }
+  changes->normalise_after.push_back(from.name);
+}
+
 }  // namespace
 
 Result<Adaptation> adapt(const CollectionConfig& source_config, const PlaceFacts& source,
                          const CollectionConfig& target_config, const PlaceFacts& target) {
   Adaptation made;
-  std::map<std::string, ElementType> converted;
-  std::vector<std::string> normalised_before;
-  std::vector<std::string> normalised_after;
+  VectorChanges changes;
   for (const VectorSpec& from : source_config.vectors) {
-    const auto found = target_config.vector(from.name);
-    if (!found.ok()) {
-      return no_place(from, failure_of(found.status()).what);
-    }
-    const VectorSpec to = found.ValueUnsafe();
-    if (from.kind != to.kind || from.dim != to.dim) {
-      return no_place(from, fmt::format("there it is {}", shape(to)));
-    }
-    if (from.distance != to.distance) {
-      made.losses.push_back(
-          fmt::format("vector '{}' is compared by {} in the source, by {} in the "
-                      "target",
-                      from.name, to_string(from.distance), to_string(to.distance)));
-    }
-    if (from.element != to.element) {
-      converted.emplace(from.name, to.element);
-      if (!widens(from.element, to.element)) {
-        made.losses.push_back(fmt::format("vector '{}' is narrowed from {} to {}", from.name,
-                                          to_string(from.element), to_string(to.element)));
-      }
-    }
-    const bool kept_normal = source.normalises_cosine && from.distance == Distance::kCosine &&
-                             from.element == to.element;
-    if (target.normalises_cosine && to.distance == Distance::kCosine &&
-        to.kind != VectorKind::kSparse && !kept_normal) {
-      // Narrowed once normal, for precision; and normal once narrowed, for the target to keep it.
-      if (from.element != ElementType::kUint8 && to.element == ElementType::kFloat16 &&
-          from.element != to.element) {
-        normalised_before.push_back(from.name);
-      }
-      if (to.element != ElementType::kUint8) {
-        normalised_after.push_back(from.name);
-      }
-    }
+    ARROW_ASSIGN_OR_RAISE(const VectorSpec to, place_of(from, target_config));
+    note_losses(from, to, &made.losses);
+    note_changes(from, source, to, target, &changes);
   }
-
-  if (!normalised_before.empty()) {
-    made.transforms.push_back(normalise(std::move(normalised_before)));
+  if (!changes.normalise_before.empty()) {
+    made.transforms.push_back(normalise(std::move(changes.normalise_before)));
   }
-  if (!converted.empty()) {
-    made.transforms.push_back(convert_elements(std::move(converted)));
+  if (!changes.convert.empty()) {
+    made.transforms.push_back(convert_elements(std::move(changes.convert)));
   }
-  if (!normalised_after.empty()) {
-    made.transforms.push_back(normalise(std::move(normalised_after)));
+  if (!changes.normalise_after.empty()) {
+    made.transforms.push_back(normalise(std::move(changes.normalise_after)));
   }
   if (target.rounds_payload_floats) {
     made.transforms.push_back(round_floats());

@@ -22,14 +22,14 @@ bool is_digit(char c) {
 
 // The parser's table of powers, 1e0 to 1e308, correctly rounded as literals are.
 const std::array<double, 309>& powers_of_ten() {
-  static const std::array<double, 309> kPowers = [] {
+  static const std::array<double, 309> table = [] {
     std::array<double, 309> powers{};
     for (size_t i = 0; i < powers.size(); ++i) {
       powers[i] = std::stod(fmt::format("1e{}", i));
     }
     return powers;
   }();
-  return kPowers;
+  return table;
 }
 
 bool from_parts(bool positive, uint64_t significand, int64_t exponent, double* value) {
@@ -61,42 +61,77 @@ bool from_parts(bool positive, uint64_t significand, int64_t exponent, double* v
   return true;
 }
 
+// Reads a number's text from left to right.
+struct Cursor {
+  std::string_view text{};
+  size_t at = 0;
+
+  bool at_digit() const { return at < text.size() && is_digit(text[at]); }
+  bool skip(char c) {
+    const bool there = at < text.size() && text[at] == c;
+    at += there ? 1 : 0;
+    return there;
+  }
+  int64_t skip_digits() {
+    const size_t start = at;
+    while (at_digit()) {
+      ++at;
+    }
+    return static_cast<int64_t>(at - start);
+  }
+  // Digits that fit the significand, as many as there are; how many they were.
+  int64_t take_digits(uint64_t* significand) {
+    constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
+    const size_t start = at;
+    for (; at_digit(); ++at) {
+      const auto digit = static_cast<uint64_t>(text[at] - '0');
+      if (*significand > (kMax - digit) / 10) {
+        break;
+      }
+      *significand = *significand * 10 + digit;
+    }
+    return static_cast<int64_t>(at - start);
+  }
+  // 0 where there is none; one that is far too large stays so.
+  int64_t take_exponent() {
+    constexpr int64_t kFarTooLarge = 1'000'000'000'000;
+    if (!skip('e') && !skip('E')) {
+      return 0;
+    }
+    const bool negative = skip('-');
+    skip('+');
+    int64_t exponent = 0;
+    for (; at_digit(); ++at) {
+      exponent = std::min(exponent * 10 + (text[at] - '0'), kFarTooLarge);
+    }
+    return negative ? -exponent : exponent;
+  }
+};
+
 // What a number's text says about the shortcut below.
 struct NumberShape {
   size_t size = 0;
   bool floating = false;  // has a dot or an exponent
-  size_t digits = 0;      // of the significand, leading zeros left out
+  int64_t digits = 0;     // of the significand, leading zeros left out
   int64_t exponent = 0;   // of the significand as an integer
 };
 
 NumberShape shape_of(std::string_view text) {
-  NumberShape shape;
-  size_t i = !text.empty() && text.front() == '-' ? 1 : 0;
-  bool after_dot = false;
-  for (; i < text.size(); ++i) {
-    if (is_digit(text[i])) {
-      shape.digits += shape.digits > 0 || text[i] != '0' ? 1 : 0;
-      shape.exponent -= after_dot ? 1 : 0;
-    } else if (text[i] == '.' && !after_dot) {
-      after_dot = true;
-      shape.floating = true;
-    } else {
-      break;
-    }
+  Cursor cursor{text};
+  cursor.skip('-');
+  const size_t start = cursor.at;
+  const int64_t whole = cursor.skip_digits();
+  const int64_t fraction = cursor.skip('.') ? cursor.skip_digits() : 0;
+  int64_t zeros = 0;
+  for (size_t i = start; i < cursor.at && (text[i] == '0' || text[i] == '.'); ++i) {
+    zeros += text[i] == '0' ? 1 : 0;
   }
-  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
-    shape.floating = true;
-    ++i;
-    const bool negative = i < text.size() && text[i] == '-';
-    i += i < text.size() && (text[i] == '-' || text[i] == '+') ? 1 : 0;
-    int64_t exponent = 0;
-    for (; i < text.size() && is_digit(text[i]); ++i) {
-      exponent = std::min<int64_t>(exponent * 10 + (text[i] - '0'), 1'000'000);
-    }
-    shape.exponent += negative ? -exponent : exponent;
-  }
-  shape.size = i;
-  return shape;
+  const size_t mantissa_end = cursor.at;
+  const int64_t exponent = cursor.take_exponent() - fraction;
+  return {.size = cursor.at,
+          .floating = fraction > 0 || cursor.at > mantissa_end,
+          .digits = whole + fraction - zeros,
+          .exponent = exponent};
 }
 
 // The parser is exact where the significand is below 2^53 and the power of ten is exact, too; and
@@ -212,55 +247,18 @@ class RoundFloats : public Transform {
 }  // namespace
 
 bool parse_as_engine(std::string_view number, double* value) {
-  constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
-  size_t i = 0;
-  const bool positive = number.empty() || number.front() != '-';
-  i += positive ? 0 : 1;
+  Cursor cursor{number};
+  const bool positive = !cursor.skip('-');
   uint64_t significand = 0;
-  int64_t exponent = 0;
-  const auto at_digit = [&] { return i < number.size() && is_digit(number[i]); };
-  const auto take = [&] {
-    const auto digit = static_cast<uint64_t>(number[i] - '0');
-    if (significand > (kMax - digit) / 10) {
-      return false;
-    }
-    significand = significand * 10 + digit;
-    ++i;
-    return true;
-  };
-  // Digits that the significand cannot hold are dropped: those before the dot still count as powers
-  // of ten, but digits after the dot are tried again and may be taken.
-  while (at_digit() && take()) {
+  cursor.take_digits(&significand);
+  // Digits that the significand cannot hold are dropped. Those before the dot still count as powers
+  // of ten; after it the parser tries again, and a smaller digit may fit.
+  int64_t exponent = cursor.skip_digits();
+  if (cursor.skip('.')) {
+    exponent -= cursor.take_digits(&significand);
+    cursor.skip_digits();
   }
-  for (; at_digit(); ++i) {
-    ++exponent;
-  }
-  if (i < number.size() && number[i] == '.') {
-    ++i;
-    while (at_digit() && take()) {
-      --exponent;
-    }
-    while (at_digit()) {
-      ++i;
-    }
-  }
-  if (i < number.size() && (number[i] == 'e' || number[i] == 'E')) {
-    ++i;
-    const bool negative = i < number.size() && number[i] == '-';
-    i += i < number.size() && (number[i] == '-' || number[i] == '+') ? 1 : 0;
-    int64_t written = 0;
-    for (; at_digit(); ++i) {
-      written = written * 10 + (number[i] - '0');
-      if (written > std::numeric_limits<int32_t>::max()) {
-        if (significand != 0 && !negative) {
-          return false;
-        }
-        *value = positive ? 0.0 : -0.0;
-        return true;
-      }
-    }
-    exponent += negative ? -written : written;
-  }
+  exponent += cursor.take_exponent();
   return from_parts(positive, significand, exponent, value);
 }
 
