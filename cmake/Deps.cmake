@@ -6,6 +6,10 @@ find_package(nlohmann_json REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+# Inline code of gRPC's headers calls it, and Debian's package does not say so.
+set_property(TARGET gRPC::grpc++ APPEND PROPERTY INTERFACE_LINK_LIBRARIES absl::synchronization)
 find_package(PkgConfig REQUIRED)
 
 # Debian ships no CMake package for these; give each the name that its own project uses.
