@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vecferry/base/error.h"
+#include "vecferry/model/point_id.h"
+#include "vecferry/model/points_builder.h"
+#include "vecferry/model/points_schema.h"
+#include "vecferry/wire/direction.h"
+
+/// Points between encoded gRPC messages and batches, both ways at both ends. Bytes go straight from
+/// the message into column buffers and back; no generated message is built, so a caller sends and
+/// receives raw bytes (a generic stub, `grpc::ByteBuffer`).
+/// Source: proto/points.proto.
+namespace vecferry::wire {
+
+/// What stands around the points of a reply.
+struct PointsReply {
+  int64_t points = 0;
+  std::optional<PointId> next_page{};  ///< of a scroll; none at the end
+  /// Points with a whole payload float from 2^63 to 2^64. It may have been an integer, which gRPC
+  /// turns into a float: read these again over REST.
+  std::vector<PointId> doubtful{};
+};
+
+/// What stands around the points of an upsert request.
+struct UpsertHead {
+  std::string collection{};
+  bool wait = false;
+  std::vector<std::string> shard_keys{};  ///< as column text (wire/shard_key.h)
+  std::string update_filter{};            ///< an encoded `Filter`; empty: none
+  int update_mode = 0;                    ///< `UpdateMode`
+  int64_t points = 0;
+};
+
+/// Appends points to a builder. After an error the builder holds half a point: throw it away.
+/// Vectors of both forms are read: the oneof (since 1.17) and the deprecated fields.
+/// Thread: one caller at a time. Lifetime: outlived by the builder.
+class PointsDecoder {
+ public:
+  PointsDecoder(PointsBuilder* builder, Direction direction);
+  ~PointsDecoder();
+  PointsDecoder(const PointsDecoder&) = delete;
+  PointsDecoder& operator=(const PointsDecoder&) = delete;
+
+  /// Errors: kCorrupt for bytes that are no such message; kIncompatible for vectors that do not fit
+  /// the builder's schema.
+  Result<PointsReply> scroll_response(std::string_view message);
+  Result<PointsReply> get_response(std::string_view message);
+
+  /// Points of an UpsertPoints, for a server; each gets every shard key of the builder's caller.
+  /// Errors: kUsage in Qdrant's words for a point that Qdrant would refuse.
+  Status upsert_points(std::string_view message, std::optional<std::string_view> shard_key = {});
+  /// One PointStruct, as UpdateBatchPoints has them too.
+  Status point_struct(std::string_view message, std::optional<std::string_view> shard_key = {});
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Errors: kCorrupt.
+Result<UpsertHead> read_upsert_head(std::string_view message);
+
+struct UpsertOptions {
+  std::string collection{};
+  bool wait = true;
+  bool oneof_vectors = true;  ///< the form of servers from 1.12.2 on; else the deprecated fields
+  std::optional<int> ordering{};     ///< `WriteOrderingType`
+  std::optional<int> update_mode{};  ///< `UpdateMode`, from 1.17
+};
+
+struct EncodedUpsert {
+  std::string message{};  ///< empty when no point of the rows looked at could be taken
+  int64_t next_row = 0;   ///< first row that is not in it
+  int64_t points = 0;
+  /// Rows with a payload integer above 2^63-1, which only REST can carry; not in the message.
+  std::vector<int64_t> for_rest{};
+};
+
+/// Encode rows from `first_row` on, as many as fit into `max_bytes` but at least one, all under one
+/// shard key. A point without vectors says so with an empty map. An empty payload cannot be told
+/// from an absent one: before 1.19 a server keeps what an existing point had.
+/// Errors: kIncompatible naming the point for a payload nested too deep.
+Result<EncodedUpsert> encode_upsert(const PointsView& points, int64_t first_row, int64_t max_bytes,
+                                    const UpsertOptions& options);
+
+/// What a server's reply shows of a point.
+struct Shown {
+  bool payload = true;
+  bool vectors = true;
+};
+
+/// Append one RetrievedPoint as field `field` of the reply that `*out` is becoming; for a server.
+/// Payload integers above 2^63-1 become floats, as Qdrant makes them.
+Status append_retrieved_point(const PointsView& points, int64_t row, Shown shown, uint32_t field,
+                              std::string* out);
+/// The same as a ScoredPoint.
+Status append_scored_point(const PointsView& points, int64_t row, Shown shown, float score,
+                           uint64_t version, uint32_t field, std::string* out);
+
+/// A whole ScrollResponse; `seconds` is its `time`.
+Result<std::string> encode_scroll_response(const PointsView& points, Shown shown,
+                                           const std::optional<PointId>& next_page, double seconds);
+Result<std::string> encode_get_response(const PointsView& points, Shown shown, double seconds);
+
+}  // namespace vecferry::wire

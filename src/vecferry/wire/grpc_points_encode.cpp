@@ -1,0 +1,384 @@
+#include <cstring>
+
+#include "arrow/util/float16.h"
+#include "vecferry/wire/fields_internal.h"
+#include "vecferry/wire/grpc_points.h"
+#include "vecferry/wire/payload_value_internal.h"
+#include "vecferry/wire/points_layout_internal.h"
+#include "vecferry/wire/shard_key.h"
+
+namespace vecferry::wire {
+namespace {
+
+size_t field_size(uint32_t field, size_t length) {
+  return varint_size(uint64_t{field} << 3U) + varint_size(length) + length;
+}
+
+std::string id_message(const PointId& id) {
+  std::string out;
+  FieldWriter writer(&out);
+  if (id.is_uuid) {
+    writer.bytes(kIdUuid, to_string(id));
+  } else {
+    writer.number(kIdNumber, id.number);
+  }
+  return out;
+}
+
+std::string shard_key_message(std::string_view text) {
+  std::string out;
+  FieldWriter writer(&out);
+  const auto key = parse_shard_key(text);
+  if (const auto* number = std::get_if<uint64_t>(&key)) {
+    writer.number(kKeyNumber, *number);
+  } else {
+    writer.bytes(kKeyword, std::get<std::string>(key));
+  }
+  return out;
+}
+
+// Encodes one point after another; sizes are counted first, so that vectors are copied once.
+class PointWriter {
+ public:
+  PointWriter(const PointsView& points, bool oneof) : points_(points), oneof_(oneof) {}
+
+  /// False when gRPC cannot carry the payload; nothing was appended then.
+  Result<bool> append(int64_t row, const PointLayout& layout, Shown shown, bool must_have_vectors,
+                      BigIntegers big, std::string_view extra, uint32_t field, std::string* out) {
+    const std::string id = id_message(points_.id(row));
+    payload_.clear();
+    if (shown.payload) {
+      ARROW_ASSIGN_OR_RAISE(
+          const bool carried,
+          append_payload_field(points_.payload(row), layout.payload, big, &payload_));
+      if (!carried) {
+        return false;
+      }
+    }
+    std::string key;
+    if (const auto text = points_.shard_key(row); text && layout.shard_key != 0) {
+      key = shard_key_message(*text);
+    }
+    const bool vectors = shown.vectors || must_have_vectors;
+    const size_t vectors_length = vectors ? vectors_size(row) : 0;
+    size_t length = field_size(layout.id, id.size()) + payload_.size() + extra.size();
+    length += vectors ? field_size(layout.vectors, vectors_length) : 0;
+    length += key.empty() ? 0 : field_size(layout.shard_key, key.size());
+    FieldWriter writer(out);
+    writer.header(field, length);
+    writer.bytes(layout.id, id);
+    out->append(payload_);
+    out->append(extra);
+    if (vectors) {
+      writer.header(layout.vectors, vectors_length);
+      append_vectors(row, &writer);
+    }
+    if (!key.empty()) {
+      writer.bytes(layout.shard_key, key);
+    }
+    return true;
+  }
+
+ private:
+  static size_t element_count(const VectorColumn& column, int64_t row) {
+    return column.elements(row).size() / size_of(column.spec().element);
+  }
+
+  static size_t indices_size(std::span<const uint32_t> indices) {
+    size_t size = 0;
+    for (const uint32_t index : indices) {
+      size += varint_size(index);
+    }
+    return size;
+  }
+
+  static size_t packed_size(uint32_t field, size_t length) {
+    return length == 0 ? 0 : field_size(field, length);
+  }
+
+  // Length of a Vector message, and of the message inside its oneof.
+  size_t vector_size(const VectorColumn& column, int64_t row) const {
+    const auto& spec = column.spec();
+    if (spec.kind == VectorKind::kSparse) {
+      const size_t values = column.values(row).size() * sizeof(float);
+      const size_t indices = indices_size(column.indices(row));
+      if (oneof_) {
+        return field_size(
+            kSparse, packed_size(kSparseValues, values) + packed_size(kSparseIndices, indices));
+      }
+      return packed_size(kOldData, values) + field_size(kOldIndices, packed_size(1, indices));
+    }
+    const size_t bytes = element_count(column, row) * sizeof(float);
+    if (spec.kind == VectorKind::kDense) {
+      return oneof_ ? field_size(kDense, packed_size(kDenseData, bytes))
+                    : packed_size(kOldData, bytes);
+    }
+    const auto count = static_cast<size_t>(column.vector_count(row));
+    if (!oneof_) {
+      return packed_size(kOldData, bytes) + varint_size(uint64_t{kOldCount} << 3U) +
+             varint_size(count);
+    }
+    return field_size(kMultiDense, count * field_size(kMultiVectors, inner_size(spec)));
+  }
+
+  static size_t inner_size(const VectorSpec& spec) {
+    return packed_size(kDenseData, spec.dim * sizeof(float));
+  }
+
+  static void append_floats(const VectorSpec& spec, std::span<const std::byte> elements,
+                            std::string* out) {
+    if (spec.element == ElementType::kFloat32) {
+      out->append(reinterpret_cast<const char*>(elements.data()), elements.size());
+      return;
+    }
+    const size_t width = size_of(spec.element);
+    for (size_t i = 0; i < elements.size(); i += width) {
+      float value = 0;
+      if (spec.element == ElementType::kFloat16) {
+        uint16_t bits = 0;
+        std::memcpy(&bits, &elements[i], sizeof bits);
+        value = arrow::util::Float16::FromBits(bits).ToFloat();
+      } else {
+        value = static_cast<float>(elements[i]);
+      }
+      out->append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+  }
+
+  static void append_packed(uint32_t field, const VectorSpec& spec,
+                            std::span<const std::byte> elements, FieldWriter* writer) {
+    const size_t length = elements.size() / size_of(spec.element) * sizeof(float);
+    if (length > 0) {
+      writer->header(field, length);
+      append_floats(spec, elements, &writer->out());
+    }
+  }
+
+  static void append_values(uint32_t field, std::span<const float> values, FieldWriter* writer) {
+    if (!values.empty()) {
+      writer->header(field, values.size_bytes());
+      writer->append_raw(values.data(), values.size_bytes());
+    }
+  }
+
+  static void append_indices(uint32_t field, std::span<const uint32_t> indices,
+                             FieldWriter* writer) {
+    if (!indices.empty()) {
+      writer->header(field, indices_size(indices));
+      for (const uint32_t index : indices) {
+        writer->varint(index);
+      }
+    }
+  }
+
+  void append_vector(const VectorColumn& column, int64_t row, FieldWriter* writer) const {
+    const auto& spec = column.spec();
+    if (spec.kind == VectorKind::kSparse) {
+      const auto values = column.values(row);
+      const auto indices = column.indices(row);
+      const size_t packed = packed_size(1, indices_size(indices));
+      if (oneof_) {
+        writer->header(kSparse, packed_size(kSparseValues, values.size_bytes()) + packed);
+        append_values(kSparseValues, values, writer);
+        append_indices(kSparseIndices, indices, writer);
+      } else {
+        append_values(kOldData, values, writer);
+        writer->header(kOldIndices, packed);
+        append_indices(1, indices, writer);
+      }
+      return;
+    }
+    const auto elements = column.elements(row);
+    if (!oneof_) {
+      append_packed(kOldData, spec, elements, writer);
+      if (spec.kind == VectorKind::kMulti) {
+        writer->number(kOldCount, static_cast<uint64_t>(column.vector_count(row)));
+      }
+      return;
+    }
+    if (spec.kind == VectorKind::kDense) {
+      writer->header(kDense, packed_size(kDenseData, element_count(column, row) * sizeof(float)));
+      append_packed(kDenseData, spec, elements, writer);
+      return;
+    }
+    const auto count = static_cast<size_t>(column.vector_count(row));
+    writer->header(kMultiDense, count * field_size(kMultiVectors, inner_size(spec)));
+    const size_t width = spec.dim * size_of(spec.element);
+    for (size_t i = 0; i < count; ++i) {
+      writer->header(kMultiVectors, inner_size(spec));
+      append_packed(kDenseData, spec, elements.subspan(i * width, width), writer);
+    }
+  }
+
+  // The unnamed vector of a point that has no other.
+  const VectorColumn* lone_unnamed(int64_t row) const {
+    const VectorColumn* unnamed = nullptr;
+    for (const auto& column : points_.vectors()) {
+      if (!column.present(row)) {
+        continue;
+      }
+      if (!column.spec().name.empty()) {
+        return nullptr;
+      }
+      unnamed = &column;
+    }
+    return unnamed;
+  }
+
+  size_t entry_size(const VectorColumn& column, int64_t row) const {
+    return field_size(1, column.spec().name.size()) + field_size(2, vector_size(column, row));
+  }
+
+  size_t named_size(int64_t row) const {
+    size_t size = 0;
+    for (const auto& column : points_.vectors()) {
+      if (column.present(row)) {
+        size += field_size(kMapOfVectors, entry_size(column, row));
+      }
+    }
+    return size;
+  }
+
+  size_t vectors_size(int64_t row) const {
+    if (const auto* column = lone_unnamed(row)) {
+      return field_size(kUnnamedVector, vector_size(*column, row));
+    }
+    return field_size(kNamedVectors, named_size(row));
+  }
+
+  void append_vectors(int64_t row, FieldWriter* writer) const {
+    if (const auto* column = lone_unnamed(row)) {
+      writer->header(kUnnamedVector, vector_size(*column, row));
+      append_vector(*column, row, writer);
+      return;
+    }
+    writer->header(kNamedVectors, named_size(row));
+    for (const auto& column : points_.vectors()) {
+      if (!column.present(row)) {
+        continue;
+      }
+      writer->header(kMapOfVectors, entry_size(column, row));
+      writer->bytes(1, column.spec().name);
+      writer->header(2, vector_size(column, row));
+      append_vector(column, row, writer);
+    }
+  }
+
+  const PointsView& points_;
+  bool oneof_;
+  std::string payload_{};
+};
+
+std::string upsert_head(const UpsertOptions& options) {
+  std::string out;
+  FieldWriter writer(&out);
+  writer.bytes(kUpsertCollection, options.collection);
+  if (options.wait) {
+    writer.number(kUpsertWait, 1);
+  }
+  return out;
+}
+
+void append_upsert_tail(const UpsertOptions& options, std::optional<std::string_view> shard_key,
+                        std::string* out) {
+  FieldWriter writer(out);
+  if (options.ordering) {
+    std::string ordering;
+    if (*options.ordering != 0) {
+      FieldWriter(&ordering).number(1, static_cast<uint64_t>(*options.ordering));
+    }
+    writer.bytes(kUpsertOrdering, ordering);
+  }
+  if (shard_key) {
+    std::string selector;
+    FieldWriter(&selector).bytes(kSelectorKeys, shard_key_message(*shard_key));
+    writer.bytes(kUpsertShardKeys, selector);
+  }
+  if (options.update_mode) {
+    writer.number(kUpsertMode, static_cast<uint64_t>(*options.update_mode));
+  }
+}
+
+}  // namespace
+
+Result<EncodedUpsert> encode_upsert(const PointsView& points, int64_t first_row, int64_t max_bytes,
+                                    const UpsertOptions& options) {
+  EncodedUpsert encoded;
+  encoded.message = upsert_head(options);
+  encoded.next_row = first_row;
+  PointWriter writer(points, options.oneof_vectors);
+  const auto shard_key =
+      first_row < points.rows() ? points.shard_key(first_row) : std::optional<std::string_view>();
+  for (; encoded.next_row < points.rows(); ++encoded.next_row) {
+    const int64_t row = encoded.next_row;
+    if (points.shard_key(row) != shard_key) {
+      break;
+    }
+    const size_t before = encoded.message.size();
+    const auto carried = writer.append(row, kPointStruct, {}, true, BigIntegers::kRefuse, {},
+                                       kUpsertPoints, &encoded.message);
+    if (!carried.ok()) {
+      return widen(carried.status(), "point " + to_string(points.id(row)));
+    }
+    if (!*carried) {
+      encoded.for_rest.push_back(row);
+    } else if (encoded.points > 0 && static_cast<int64_t>(encoded.message.size()) > max_bytes) {
+      encoded.message.resize(before);  // the next request takes this row
+      break;
+    } else {
+      ++encoded.points;
+    }
+  }
+  if (encoded.points == 0) {
+    encoded.message.clear();
+  } else {
+    append_upsert_tail(options, shard_key, &encoded.message);
+  }
+  return encoded;
+}
+
+Status append_retrieved_point(const PointsView& points, int64_t row, Shown shown, uint32_t field,
+                              std::string* out) {
+  return PointWriter(points, true)
+      .append(row, kRetrievedPoint, shown, false, BigIntegers::kAsDouble, {}, field, out)
+      .status();
+}
+
+Status append_scored_point(const PointsView& points, int64_t row, Shown shown, float score,
+                           uint64_t version, uint32_t field, std::string* out) {
+  std::string extra;
+  FieldWriter writer(&extra);
+  writer.fixed32(kScore, score);
+  if (version != 0) {
+    writer.number(kVersion, version);
+  }
+  return PointWriter(points, true)
+      .append(row, kScoredPoint, shown, false, BigIntegers::kAsDouble, extra, field, out)
+      .status();
+}
+
+Result<std::string> encode_scroll_response(const PointsView& points, Shown shown,
+                                           const std::optional<PointId>& next_page,
+                                           double seconds) {
+  std::string out;
+  FieldWriter writer(&out);
+  if (next_page) {
+    writer.bytes(kScrollNext, id_message(*next_page));
+  }
+  for (int64_t row = 0; row < points.rows(); ++row) {
+    ARROW_RETURN_NOT_OK(append_retrieved_point(points, row, shown, kScrollPoints, &out));
+  }
+  writer.fixed64(kScrollTime, seconds);
+  return out;
+}
+
+Result<std::string> encode_get_response(const PointsView& points, Shown shown, double seconds) {
+  std::string out;
+  for (int64_t row = 0; row < points.rows(); ++row) {
+    ARROW_RETURN_NOT_OK(append_retrieved_point(points, row, shown, kGetPoints, &out));
+  }
+  FieldWriter(&out).fixed64(kGetTime, seconds);
+  return out;
+}
+
+}  // namespace vecferry::wire
