@@ -67,8 +67,9 @@ void note_changes(const VectorSpec& from, const PlaceFacts& source, const Vector
   if (from.element != to.element) {
     changes->convert.emplace(from.name, to.element);
   }
-  const bool normal_already =
-      source.normalises_cosine && from.distance == Distance::kCosine && from.element == to.element;
+  // Halves that one place has normalised the next one may normalise again.
+  const bool normal_already = source.normalises_cosine && from.distance == Distance::kCosine &&
+                              from.element == ElementType::kFloat32 && from.element == to.element;
   if (!target.normalises_cosine || to.distance != Distance::kCosine || normal_already ||
       to.kind == VectorKind::kSparse || to.element == ElementType::kUint8) {
     return;

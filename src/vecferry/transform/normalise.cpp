@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "arrow/array.h"
@@ -55,13 +56,17 @@ bool is_finite(std::span<const float> vector) {
   return std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); });
 }
 
-// Divide by the length, made in double.
-void divide(std::span<float> vector) {
+double sum_of_squares_in_double(std::span<const float> vector) {
   double sum = 0;
   for (const float x : vector) {
     sum += static_cast<double>(x) * static_cast<double>(x);
   }
-  const double length = std::sqrt(sum);
+  return sum;
+}
+
+// Divide by the length, made in double.
+void divide(std::span<float> vector) {
+  const double length = std::sqrt(sum_of_squares_in_double(vector));
   for (float& x : vector) {
     x = static_cast<float>(static_cast<double>(x) / length);
   }
@@ -74,28 +79,86 @@ uint16_t to_half(float value) {
   return arrow::util::Float16::FromFloat(value).bits();
 }
 
-// Rounding to half moves the length by more than the tolerance, so the server divides what it gets
-// once more; repeat until that changes no element.
-bool normalise_halves(std::span<uint16_t> halves, std::vector<float>* buffer) {
-  constexpr int kRounds = 8;
-  for (int round = 0; round < kRounds; ++round) {
-    buffer->resize(halves.size());
-    std::transform(halves.begin(), halves.end(), buffer->begin(), to_float);
-    if (!normalise_vector(*buffer)) {
-      return false;
+// Half vectors seldom have the length 1, so the server divides what it gets once more. Such a
+// vector is stored as it is when every element, divided, rounds to itself again, whichever way the
+// server sums: lengths within a margin of ours are tried at both ends, for rounding is monotonous.
+class HalfNormaliser {
+ public:
+  // False when there is a NaN or an infinity.
+  bool normalise(std::span<uint16_t> halves) {
+    constexpr int kRounds = 4;
+    for (int round = 0; round < kRounds; ++round) {
+      widen(halves);
+      if (!is_finite(values_)) {
+        return false;
+      }
+      if (stable(halves)) {
+        return true;
+      }
+      divide(values_);
+      std::transform(values_.begin(), values_.end(), halves.begin(), to_half);
     }
-    bool changed = false;
-    for (size_t i = 0; i < halves.size(); ++i) {
-      const uint16_t half = to_half((*buffer)[i]);
-      changed = changed || half != halves[i];
-      halves[i] = half;
+    nudge(halves);
+    return true;
+  }
+
+ private:
+  void widen(std::span<const uint16_t> halves) {
+    values_.resize(halves.size());
+    std::transform(halves.begin(), halves.end(), values_.begin(), to_float);
+  }
+
+  // Call with the values widened.
+  bool stable(std::span<const uint16_t> halves) const {
+    if (engine_keeps(values_)) {
+      return true;
     }
-    if (!changed) {
-      break;
+    constexpr double kLengthMargin = 5e-7;
+    const double length = std::sqrt(sum_of_squares_in_double(values_));
+    for (const double end : {length * (1 - kLengthMargin), length * (1 + kLengthMargin)}) {
+      for (size_t i = 0; i < halves.size(); ++i) {
+        if (to_half(static_cast<float>(static_cast<double>(values_[i]) / end)) != halves[i]) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  // The few vectors for which dividing and rounding does not settle, most of them short: move
+  // elements by one step towards the length 1, the largest first, until it does.
+  void nudge(std::span<uint16_t> halves) {
+    constexpr double kCloseEnough = 5e-5;  // of the squared length; half a step is 1.2e-4 at least
+    order_.resize(halves.size());
+    std::iota(order_.begin(), order_.end(), size_t{0});
+    widen(halves);
+    std::sort(order_.begin(), order_.end(),
+              [this](size_t a, size_t b) { return std::abs(values_[a]) > std::abs(values_[b]); });
+    double sum = sum_of_squares_in_double(values_);
+    for (const size_t i : order_) {
+      if (std::abs(sum - 1) < kCloseEnough) {
+        break;
+      }
+      const bool longer = sum < 1;
+      constexpr uint16_t kMagnitude = 0x7fff;
+      if (!longer && (halves[i] & kMagnitude) == 0) {
+        break;  // only zeros are left, which cannot shrink
+      }
+      const auto moved = static_cast<uint16_t>(halves[i] + (longer ? 1 : -1));
+      const double before = values_[i];
+      const double after = to_float(moved);
+      const double moved_sum = sum - before * before + after * after;
+      if (std::abs(moved_sum - 1) < std::abs(sum - 1)) {
+        halves[i] = moved;
+        values_[i] = to_float(moved);
+        sum = moved_sum;
+      }
     }
   }
-  return true;
-}
+
+  std::vector<float> values_{};
+  std::vector<size_t> order_{};
+};
 
 class Normalise : public Transform {
  public:
@@ -192,7 +255,7 @@ class Normalise : public Transform {
     const std::span<uint16_t> halves(reinterpret_cast<uint16_t*>(elements.data()),
                                      elements.size() / sizeof(uint16_t));
     for (size_t first = 0; first < halves.size(); first += dim) {
-      if (!normalise_halves(halves.subspan(first, dim), &buffer_)) {
+      if (!halves_.normalise(halves.subspan(first, dim))) {
         return false;
       }
     }
@@ -201,7 +264,7 @@ class Normalise : public Transform {
 
   std::vector<std::string> names_;
   std::vector<bool> touched_{};  // rows of this batch
-  std::vector<float> buffer_{};
+  HalfNormaliser halves_{};
   uint64_t changed_ = 0;
 };
 
