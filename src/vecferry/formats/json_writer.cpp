@@ -140,15 +140,16 @@ class JsonWriter::Impl {
   Status check_vectors(const PointsView& points) {
     names_.clear();
     for (const auto& column : points.vectors()) {
-      ARROW_ASSIGN_OR_RAISE(const auto spec, config_.vector(column.spec().name));
-      if (spec.kind != column.spec().kind || spec.dim != column.spec().dim ||
-          spec.element != column.spec().element) {
+      const auto& found = column.spec();
+      const auto spec = config_.vector(found.name);
+      if (!spec.ok() || spec->kind != found.kind || spec->dim != found.dim ||
+          spec->element != found.element) {
         return fail({.kind = ErrorKind::kIncompatible,
-                     .what = fmt::format("vector '{}' has another kind, dimension or element type "
-                                         "than the collection",
-                                         spec.name)});
+                     .what = fmt::format("vector '{}' is not what the collection's configuration "
+                                         "says",
+                                         found.name)});
       }
-      names_.push_back(json_string(spec.name));
+      names_.push_back(json_string(found.name));
     }
     return Status::OK();
   }

@@ -108,7 +108,6 @@ class ParquetWriter::Impl {
         return misfit(column.spec().name);
       }
     }
-    order_.see(points);
     arrow::ArrayVector columns;
     for (const auto& field : schema_->fields()) {
       const auto column = batch.GetColumnByName(field->name());
@@ -123,6 +122,7 @@ class ParquetWriter::Impl {
       }
       columns.push_back(std::move(converted));
     }
+    order_.see(points);
     held_.push_back(arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(columns)));
     held_bytes_ += batch_bytes(batch);
     return held_bytes_ < options_.row_group_bytes ? Status::OK() : flush();
