@@ -382,6 +382,7 @@ class PayloadCanonicaliser::Impl {
     bool first = true;
     for (auto item : array) {
       ondemand::value value;
+      // NOLINTNEXTLINE(performance-move-const-arg): get() takes only what is about to expire
       if (const auto error = std::move(item).get(value)) {
         return error;
       }
@@ -401,65 +402,71 @@ class PayloadCanonicaliser::Impl {
     const std::string_view token = value.raw_json_token();
     place_ = offset(token.data());
     switch (token.front()) {
-      case '{': {
-        ondemand::object object;
-        if (depth >= kMaxReadDepth) {
-          return simdjson::DEPTH_ERROR;
-        }
-        if (const auto error = value.get_object().get(object)) {
-          return error;
-        }
-        return write_object(object, depth + 1, out);
-      }
-      case '[': {
-        ondemand::array array;
-        if (depth >= kMaxReadDepth) {
-          return simdjson::DEPTH_ERROR;
-        }
-        if (const auto error = value.get_array().get(array)) {
-          return error;
-        }
-        return write_array(array, depth + 1, out);
-      }
-      case '"': {
-        ondemand::raw_json_string raw;
-        if (const auto error = value.get_raw_json_string().get(raw)) {
-          return error;
-        }
-        std::string_view text;
-        if (const auto error = read_string(raw, &text)) {
-          return error;
-        }
-        append_string(text, out);
-        return simdjson::SUCCESS;
-      }
+      case '{':
+      case '[':
+        return depth < kMaxReadDepth ? write_nested(value, depth + 1, out) : simdjson::DEPTH_ERROR;
+      case '"':
+        return write_string(value, out);
       case 't':
-      case 'f': {
-        bool flag = false;
-        if (const auto error = value.get_bool().get(flag)) {
-          return error;
-        }
-        out->append(flag ? "true" : "false");
-        return simdjson::SUCCESS;
-      }
-      case 'n': {
-        bool null = false;
-        if (const auto error = value.is_null().get(null)) {
-          return error;
-        }
-        out->append("null");
-        return null ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
-      }
+      case 'f':
+        return write_bool(value, out);
+      case 'n':
+        return write_null(value, out);
       default:
-        // Not simdjson's get_double: its version 3.0 misreads some floats of more than 19 digits. A
-        // value that is not taken is passed over.
-        if (append_number(trimmed(token), out)) {
-          return simdjson::SUCCESS;
-        }
-        return token.front() == '-' || (token.front() >= '0' && token.front() <= '9')
-                   ? simdjson::NUMBER_ERROR
-                   : simdjson::INCORRECT_TYPE;
+        break;
     }
+    // Not simdjson's get_double: its version 3.0 misreads some floats of more than 19 digits. A
+    // value that is not taken is passed over.
+    if (append_number(trimmed(token), out)) {
+      return simdjson::SUCCESS;
+    }
+    return token.front() == '-' || (token.front() >= '0' && token.front() <= '9')
+               ? simdjson::NUMBER_ERROR
+               : simdjson::INCORRECT_TYPE;
+  }
+
+  simdjson::error_code write_nested(ondemand::value value, int depth, std::string* out) {
+    ondemand::array array;
+    const auto array_error = value.get_array().get(array);
+    if (array_error != simdjson::INCORRECT_TYPE) {
+      return array_error == simdjson::SUCCESS ? write_array(array, depth, out) : array_error;
+    }
+    ondemand::object object;
+    if (const auto error = value.get_object().get(object)) {
+      return error;
+    }
+    return write_object(object, depth, out);
+  }
+
+  simdjson::error_code write_string(ondemand::value value, std::string* out) {
+    ondemand::raw_json_string raw;
+    if (const auto error = value.get_raw_json_string().get(raw)) {
+      return error;
+    }
+    std::string_view text;
+    if (const auto error = read_string(raw, &text)) {
+      return error;
+    }
+    append_string(text, out);
+    return simdjson::SUCCESS;
+  }
+
+  static simdjson::error_code write_bool(ondemand::value value, std::string* out) {
+    bool flag = false;
+    if (const auto error = value.get_bool().get(flag)) {
+      return error;
+    }
+    out->append(flag ? "true" : "false");
+    return simdjson::SUCCESS;
+  }
+
+  static simdjson::error_code write_null(ondemand::value value, std::string* out) {
+    bool null = false;
+    if (const auto error = value.is_null().get(null)) {
+      return error;
+    }
+    out->append("null");
+    return null ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
   }
 
   ondemand::parser parser_;
