@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support import EXAMPLE, ROOT, Vecferry
+
+MEMORY = pytest.StashKey[str]()
 
 
 def find_binary():
@@ -22,6 +25,18 @@ def find_binary():
             return candidate.resolve()
     # Not a skip: a suite that finds nothing to test must not look green.
     pytest.exit(f"no binary at {' or '.join(map(str, candidates))}; set VECFERRY_BIN", returncode=2)
+
+
+def pytest_configure(config):
+    """Work in memory where there is room: the program syncs a lot, and disks differ."""
+    room = os.statvfs("/dev/shm") if os.path.ismount("/dev/shm") else None
+    if not config.option.basetemp and room and room.f_bavail * room.f_frsize > 2 << 30:
+        config.option.basetemp = config.stash[MEMORY] = tempfile.mkdtemp(dir="/dev/shm")
+
+
+def pytest_unconfigure(config):
+    if MEMORY in config.stash:
+        shutil.rmtree(config.stash[MEMORY], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -110,12 +110,16 @@ def test_export_cut_short(vecferry, folder, docs, ending):
     refuse(vecferry, f"cut.{ending}", "local:other/docs")
 
 
-def test_json_lines_that_end_early_between_lines(vecferry, folder, docs):
+def test_cut_between_two_points_is_noticed_by_their_number(vecferry, folder, docs):
     vecferry.json("export", docs, "all.jsonl")
     lines = (folder / "all.jsonl").read_text().splitlines(keepends=True)
-    (folder / "cut.jsonl").write_text("".join(lines[:100]) + lines[100][:50])
-    error = refuse(vecferry, "cut.jsonl", "local:other/docs")
-    assert "line 101" in said(error)
+    (folder / "cut.jsonl").write_text("".join(lines[:100]))
+    assert "420" in said(refuse(vecferry, "cut.jsonl", "local:other/docs"))
+
+    export = json.loads(EXAMPLE.read_text())
+    export["documents"].pop()
+    (folder / "cut.json").write_text(json.dumps(export))
+    assert "420" in said(refuse(vecferry, "cut.json", "local:other/docs"))
 
 
 @pytest.mark.parametrize(
