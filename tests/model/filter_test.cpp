@@ -150,6 +150,20 @@ TEST(Filter, IsSharedByThreads) {
   EXPECT_EQ(rows, std::vector<int64_t>(4, 250));
 }
 
+TEST(Filter, NamesThePointWhosePayloadIsDamaged) {
+  const auto schema = points_schema(default_config({})).ValueOrDie();
+  const auto builder = PointsBuilder::make(schema).ValueOrDie();
+  ASSERT_TRUE(builder->start_point(PointId::of(uint64_t{42})).ok());
+  ASSERT_TRUE(builder->append_payload(R"({"a":)").ok());
+  const auto batch = builder->finish().ValueOrDie();
+  const auto result = keep_matching(batch, *filter_of("a = 1"));
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(kind_of(result.status()), ErrorKind::kCorrupt);
+  EXPECT_THAT(result.status().message(), HasSubstr("point 42"));
+  // A condition that does not ask for the payload does not read it.
+  EXPECT_EQ(keep_matching(batch, *filter_of("id = 42")).ValueOrDie()->num_rows(), 1);
+}
+
 std::vector<uint64_t> ids_of(const arrow::RecordBatch& batch) {
   const auto points = PointsView::make(batch).ValueOrDie();
   std::vector<uint64_t> ids;

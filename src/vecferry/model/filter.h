@@ -13,9 +13,10 @@ namespace vecferry {
 /// A parsed filter. Immutable; safe for concurrent use.
 ///
 /// Short form: `section=libs and installed_size>1000`, with `= != > >= < <=`, `in (a, b)`,
-/// `not in (…)`, `has FIELD`, `is null`, `is empty`, `~ "text"`, `id = 5`, `and` `or` `not` and
-/// brackets; values are numbers, true, false, dates (RFC 3339), or strings, quoted where they have
-/// blanks. A bare word is a string.
+/// `not in (…)`, `has FIELD`, `is null`, `is empty`, `~ "words"`, `id = 5`, `and` `or` `not` and
+/// brackets; values are numbers, true, false, null, dates (RFC 3339), or strings, quoted where they
+/// have blanks. A bare word is a string.
+/// Source: docs/filters.md.
 class Filter {
  public:
   /// JSON when the text starts with `{`, else the short form.
@@ -26,11 +27,12 @@ class Filter {
   Filter(const Filter&) = delete;
   Filter& operator=(const Filter&) = delete;
 
-  /// Qdrant's filter JSON, for backends that evaluate it themselves.
+  /// Qdrant's filter JSON in canonical form, for backends that evaluate it themselves.
   const std::string& json() const;
 
-  /// Does a row match, by the server's rules? For places that have no engine (files, memory).
-  /// Errors: kIncompatible for a condition that needs an index of the server's (full text).
+  /// Does a row match, by the engine's rules for fields without an index? For places that have no
+  /// engine (files, memory).
+  /// Errors: kCorrupt for a payload that is not JSON.
   Result<bool> matches(const PointsView& points, int64_t row) const;
 
  private:
