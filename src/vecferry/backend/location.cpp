@@ -7,9 +7,10 @@
 namespace vecferry {
 namespace {
 
+// Those of formats/file_format.cpp, which this module may not include.
 constexpr std::array<std::string_view, 9> kExtensions = {
-    ".snapshot.zst", ".jsonl.zst", ".ndjson.zst", ".json.zst", ".snapshot",
-    ".parquet",      ".jsonl",     ".ndjson",     ".json"};
+    ".snapshot.zst", ".jsonl.zst", ".json.zst", ".jsonl.gz", ".json.gz",
+    ".snapshot",     ".parquet",   ".jsonl",    ".json"};
 
 struct Scheme {
   std::string_view prefix;
@@ -24,7 +25,7 @@ constexpr std::array<Scheme, 6> kSchemes = {{{"local:", PlaceKind::kLocal},
 
 constexpr std::string_view kForms =
     "a location is local:DIR/NAME, or a file that ends in .json, .jsonl, .parquet or .snapshot "
-    "(also .zst), or - for stdin and stdout";
+    "(also .zst, the text forms .gz), or - for stdin and stdout";
 
 Status usage(std::string what) {
   return fail({.kind = ErrorKind::kUsage, .what = std::move(what), .next = std::string(kForms)});

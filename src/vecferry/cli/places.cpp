@@ -189,6 +189,9 @@ Status with_nearest_name(const Status& status, Backend& backend, const std::stri
     names.push_back(summary.name);
   }
   Failure failure = failure_of(status);
+  if (failure.next.find("did you mean") != std::string::npos) {
+    return status;  // the place has said so itself
+  }
   const std::vector<std::string_view> views(names.begin(), names.end());
   failure.what += did_you_mean(collection, views);
   if (failure.next.empty()) {

@@ -27,8 +27,8 @@ std::string plan_text(const CopyPlan& plan) {
   text += fmt::format("  points    {}\n", plan.expected_points
                                               ? format_count(*plan.expected_points)
                                               : std::string("known once they are read"));
-  text += fmt::format("  route     stream{}\n", request.verify ? ", then read back and compare"
-                                                               : ", not verified (--no-verify)");
+  text += fmt::format("  route     stream{}\n",
+                      request.verify ? ", then read back and compare" : ", not verified");
   text += fmt::format("  writes    {}{}\n", request.target.label,
                       plan.create ? " (new)" : " (exists: points are added or replaced)");
   text += bullets("changes", plan.transforms);
@@ -44,11 +44,10 @@ std::string receipt_text(const Receipt& receipt) {
   const double megabytes = static_cast<double>(receipt.bytes) / 1e6;
   std::string text = fmt::format("{} points from {} to {}\n", format_count(receipt.digest.count),
                                  receipt.source, receipt.target);
-  text +=
-      receipt.verified
-          ? fmt::format("  verified  read back and equal, digest {}\n", to_hex(receipt.digest.sum))
-          : fmt::format("  verified  no (--no-verify); digest of what was written {}\n",
-                        to_hex(receipt.digest.sum));
+  text += receipt.verified ? fmt::format("  verified  read back and equal, digest {}\n",
+                                         to_hex(receipt.digest.sum))
+                           : fmt::format("  verified  no; digest of what was written {}\n",
+                                         to_hex(receipt.digest.sum));
   for (const auto& [name, count] : receipt.counts) {
     if (count > 0) {
       text += fmt::format("  counted   {}: {} points\n", name, format_count(count));

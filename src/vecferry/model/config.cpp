@@ -186,7 +186,7 @@ void add_differences(const std::string& path, const Json& a, const Json& b,
     for (const auto& key : keys) {
       const Json left = a.contains(key) ? a[key] : Json();
       const Json right = b.contains(key) ? b[key] : Json();
-      add_differences(path.empty() ? key : path + "." + key, left, right, out);
+      add_differences(path.empty() ? key : fmt::format("{}.{}", path, key), left, right, out);
     }
     return;
   }

@@ -21,6 +21,7 @@ struct PointId {
   static PointId of(uint64_t number) { return {false, number, {}}; }
   static PointId of(const Uuid& uuid) { return {true, 0, uuid}; }
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): what the compiler writes for <=> is no pointer
   friend auto operator<=>(const PointId&, const PointId&) = default;
 };
 

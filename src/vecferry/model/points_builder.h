@@ -28,14 +28,15 @@ class PointsBuilder {
 
   Status start_point(const PointId& id, std::optional<std::string_view> shard_key = std::nullopt);
 
-  /// A dense vector, or a multivector of `values.size() / dim` inner ones. Values are converted to
-  /// the column's element type: float16 rounds to nearest even, uint8 takes whole numbers 0..255.
-  /// Errors: kIncompatible for a wrong length (says both) or a value that uint8 cannot hold.
-  Status append_vector(size_t vector, std::span<const float> values);
+  /// `index` counts `vectors()`. A dense vector, or a multivector of `values.size() / dim` inner
+  /// ones. Values are converted to the column's element type: float16 rounds to nearest even, uint8
+  /// takes whole numbers 0..255. Errors: kIncompatible for a wrong length (says both) or a value
+  /// that uint8 cannot hold.
+  Status append_vector(size_t index, std::span<const float> values);
   /// The same from elements of the column's own type, little-endian bytes.
-  Status append_elements(size_t vector, std::span<const std::byte> elements);
+  Status append_elements(size_t index, std::span<const std::byte> elements);
   /// Errors: kIncompatible when lengths differ or indices are not strictly ascending.
-  Status append_sparse(size_t vector, std::span<const uint32_t> indices,
+  Status append_sparse(size_t index, std::span<const uint32_t> indices,
                        std::span<const float> values);
   /// Canonical JSON of a non-empty object; an empty view or "{}" is no payload.
   Status append_payload(std::string_view canonical_json);

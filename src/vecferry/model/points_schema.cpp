@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "arrow/array.h"
@@ -72,6 +73,25 @@ const std::byte* list_elements(const arrow::FixedSizeListArray& list, size_t ele
   }
   return reinterpret_cast<const std::byte*>(child.buffers[1]->data()) +
          child.offset * static_cast<int64_t>(element_size);
+}
+
+Status validate_vector(const VectorColumn& column, int64_t row) {
+  const auto& spec = column.spec();
+  if (spec.kind == VectorKind::kMulti && column.vector_count(row) == 0) {
+    return fail(
+        {.kind = ErrorKind::kCorrupt, .what = fmt::format("multivector '{}' is empty", spec.name)});
+  }
+  if (spec.kind != VectorKind::kSparse) {
+    return Status::OK();
+  }
+  const auto indices = column.indices(row);
+  if (indices.size() != column.values(row).size() ||
+      std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) != indices.end()) {
+    return fail({.kind = ErrorKind::kCorrupt,
+                 .what = fmt::format(
+                     "sparse vector '{}' needs ascending indices and as many values", spec.name)});
+  }
+  return Status::OK();
 }
 
 }  // namespace
@@ -153,85 +173,99 @@ std::span<const float> VectorColumn::values(int64_t row) const {
   return {values_ + first, static_cast<size_t>(value_offsets_[offset_ + row + 1] - first)};
 }
 
+Status VectorColumn::read_dense(const arrow::FixedSizeListArray& dense, std::string_view name,
+                                const arrow::DataType& type) {
+  const auto element = element_of(*dense.value_type());
+  if (!element || dense.list_type()->list_size() <= 0) {
+    return bad_column(name, "float, halffloat or uint8 elements", type);
+  }
+  spec_.element = *element;
+  spec_.dim = static_cast<uint32_t>(dense.list_type()->list_size());
+  row_bytes_ = static_cast<int64_t>(size_of(*element)) * static_cast<int64_t>(spec_.dim);
+  elements_ = list_elements(dense, size_of(*element));
+  return Status::OK();
+}
+
+Result<VectorColumn> VectorColumn::make(const arrow::Array& array, std::string_view name,
+                                        int index) {
+  const auto& type = *array.type();
+  VectorColumn column;
+  column.column_ = index;
+  column.spec_.name = name == kUnnamed ? "" : name.substr(kNamed.size());
+  column.validity_ = array.null_bitmap_data();
+  column.offset_ = array.offset();
+  if (type.id() == arrow::Type::FIXED_SIZE_LIST) {
+    ARROW_RETURN_NOT_OK(
+        column.read_dense(static_cast<const arrow::FixedSizeListArray&>(array), name, type));
+    return column;
+  }
+  if (type.id() == arrow::Type::LIST) {
+    const auto& list = static_cast<const arrow::ListArray&>(array);
+    if (list.value_type()->id() != arrow::Type::FIXED_SIZE_LIST) {
+      return bad_column(name, "a list of fixed-size lists", type);
+    }
+    column.spec_.kind = VectorKind::kMulti;
+    column.list_offsets_ = list.data()->GetValues<int32_t>(1, 0);
+    const auto& dense = static_cast<const arrow::FixedSizeListArray&>(*list.values());
+    ARROW_RETURN_NOT_OK(column.read_dense(dense, name, type));
+    if (column.elements_ != nullptr) {
+      column.elements_ += dense.offset() * column.row_bytes_;
+    }
+    return column;
+  }
+  if (type.id() != arrow::Type::STRUCT || type.num_fields() != 2 ||
+      !type.field(0)->type()->Equals(arrow::list(arrow::uint32())) ||
+      !type.field(1)->type()->Equals(arrow::list(arrow::float32()))) {
+    return bad_column(name, "a dense, multi or sparse vector", type);
+  }
+  column.spec_.kind = VectorKind::kSparse;
+  column.spec_.distance = Distance::kDot;
+  const auto& indices = *array.data()->child_data[0];
+  const auto& values = *array.data()->child_data[1];
+  column.index_offsets_ = indices.GetValues<int32_t>(1);
+  column.value_offsets_ = values.GetValues<int32_t>(1);
+  column.indices_ = indices.child_data[0]->GetValues<uint32_t>(1);
+  column.values_ = values.child_data[0]->GetValues<float>(1);
+  return column;
+}
+
+Status PointsView::read_column(const arrow::Array& array, std::string_view name, int index) {
+  const auto& type = *array.type();
+  if (name == "id") {
+    if (type.id() != arrow::Type::UINT64) {
+      return bad_column(name, "uint64", type);
+    }
+    ids_ = &static_cast<const arrow::UInt64Array&>(array);
+  } else if (name == "uuid") {
+    if (!type.Equals(*arrow::fixed_size_binary(16))) {
+      return bad_column(name, "fixed_size_binary[16]", type);
+    }
+    uuids_ = &static_cast<const arrow::FixedSizeBinaryArray&>(array);
+  } else if (name == "shard_key") {
+    if (type.id() != arrow::Type::STRING) {
+      return bad_column(name, "utf8", type);
+    }
+    shard_keys_ = &static_cast<const arrow::StringArray&>(array);
+  } else if (name == "payload") {
+    if (type.id() != arrow::Type::LARGE_STRING) {
+      return bad_column(name, "large_utf8", type);
+    }
+    payloads_ = &static_cast<const arrow::LargeStringArray&>(array);
+  } else if (name == kUnnamed || name.rfind(kNamed, 0) == 0) {
+    ARROW_ASSIGN_OR_RAISE(auto column, VectorColumn::make(array, name, index));
+    vectors_.push_back(std::move(column));
+  } else {
+    return fail({.kind = ErrorKind::kCorrupt,
+                 .what = fmt::format("column '{}' is not in the points schema", name)});
+  }
+  return Status::OK();
+}
+
 Result<PointsView> PointsView::make(const arrow::RecordBatch& batch) {
-  const auto& schema = *batch.schema();
   PointsView view;
   view.rows_ = batch.num_rows();
-  for (int i = 0; i < schema.num_fields(); ++i) {
-    const auto& name = schema.field(i)->name();
-    const auto& type = *schema.field(i)->type();
-    const auto& array = *batch.column(i);
-    if (name == "id") {
-      if (type.id() != arrow::Type::UINT64) {
-        return bad_column(name, "uint64", type);
-      }
-      view.ids_ = &static_cast<const arrow::UInt64Array&>(array);
-    } else if (name == "uuid") {
-      if (!type.Equals(*arrow::fixed_size_binary(16))) {
-        return bad_column(name, "fixed_size_binary[16]", type);
-      }
-      view.uuids_ = &static_cast<const arrow::FixedSizeBinaryArray&>(array);
-    } else if (name == "shard_key") {
-      if (type.id() != arrow::Type::STRING) {
-        return bad_column(name, "utf8", type);
-      }
-      view.shard_keys_ = &static_cast<const arrow::StringArray&>(array);
-    } else if (name == "payload") {
-      if (type.id() != arrow::Type::LARGE_STRING) {
-        return bad_column(name, "large_utf8", type);
-      }
-      view.payloads_ = &static_cast<const arrow::LargeStringArray&>(array);
-    } else if (name == kUnnamed || name.rfind(kNamed, 0) == 0) {
-      VectorColumn column;
-      column.column_ = i;
-      column.spec_.name = name == kUnnamed ? "" : name.substr(kNamed.size());
-      column.validity_ = array.null_bitmap_data();
-      column.offset_ = array.offset();
-      const arrow::FixedSizeListArray* dense = nullptr;
-      if (type.id() == arrow::Type::FIXED_SIZE_LIST) {
-        column.spec_.kind = VectorKind::kDense;
-        dense = &static_cast<const arrow::FixedSizeListArray&>(array);
-      } else if (type.id() == arrow::Type::LIST) {
-        const auto& list = static_cast<const arrow::ListArray&>(array);
-        if (list.value_type()->id() != arrow::Type::FIXED_SIZE_LIST) {
-          return bad_column(name, "a list of fixed-size lists", type);
-        }
-        column.spec_.kind = VectorKind::kMulti;
-        column.list_offsets_ = list.data()->GetValues<int32_t>(1, 0);
-        dense = &static_cast<const arrow::FixedSizeListArray&>(*list.values());
-      } else if (type.id() == arrow::Type::STRUCT && type.num_fields() == 2 &&
-                 type.field(0)->type()->Equals(arrow::list(arrow::uint32())) &&
-                 type.field(1)->type()->Equals(arrow::list(arrow::float32()))) {
-        column.spec_.kind = VectorKind::kSparse;
-        column.spec_.distance = Distance::kDot;
-        const auto& indices = *array.data()->child_data[0];
-        const auto& values = *array.data()->child_data[1];
-        column.index_offsets_ = indices.GetValues<int32_t>(1);
-        column.value_offsets_ = values.GetValues<int32_t>(1);
-        column.indices_ = indices.child_data[0]->GetValues<uint32_t>(1);
-        column.values_ = values.child_data[0]->GetValues<float>(1);
-      } else {
-        return bad_column(name, "a dense, multi or sparse vector", type);
-      }
-      if (dense != nullptr) {
-        const auto element = element_of(*dense->value_type());
-        if (!element || dense->list_type()->list_size() <= 0) {
-          return bad_column(name, "float, halffloat or uint8 elements", type);
-        }
-        column.spec_.element = *element;
-        column.spec_.dim = static_cast<uint32_t>(dense->list_type()->list_size());
-        column.row_bytes_ =
-            static_cast<int64_t>(size_of(*element)) * static_cast<int64_t>(column.spec_.dim);
-        column.elements_ = list_elements(*dense, size_of(*element));
-        if (column.spec_.kind == VectorKind::kMulti && column.elements_ != nullptr) {
-          column.elements_ += dense->offset() * column.row_bytes_;
-        }
-      }
-      view.vectors_.push_back(std::move(column));
-    } else {
-      return fail({.kind = ErrorKind::kCorrupt,
-                   .what = fmt::format("column '{}' is not in the points schema", name)});
-    }
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    ARROW_RETURN_NOT_OK(view.read_column(*batch.column(i), batch.column_name(i), i));
   }
   if (view.ids_ == nullptr || view.uuids_ == nullptr) {
     return fail({.kind = ErrorKind::kCorrupt, .what = "no 'id' and 'uuid' columns"});
@@ -280,26 +314,9 @@ Status validate_points(const arrow::RecordBatch& batch) {
                    .where = fmt::format("row {} of the batch", row)});
     }
     for (const auto& column : view.vectors()) {
-      if (!column.present(row)) {
-        continue;
-      }
-      if (column.spec().kind == VectorKind::kMulti && column.vector_count(row) == 0) {
-        return fail({.kind = ErrorKind::kCorrupt,
-                     .what = fmt::format("multivector '{}' is empty", column.spec().name),
-                     .where = fmt::format("point {}", to_string(view.id(row)))});
-      }
-      if (column.spec().kind != VectorKind::kSparse) {
-        continue;
-      }
-      const auto indices = column.indices(row);
-      if (indices.size() != column.values(row).size() ||
-          std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) !=
-              indices.end()) {
-        return fail({.kind = ErrorKind::kCorrupt,
-                     .what = fmt::format("sparse vector '{}' needs ascending indices and as many "
-                                         "values",
-                                         column.spec().name),
-                     .where = fmt::format("point {}", to_string(view.id(row)))});
+      if (column.present(row)) {
+        ARROW_RETURN_NOT_OK(
+            widen(validate_vector(column, row), fmt::format("point {}", to_string(view.id(row)))));
       }
     }
   }

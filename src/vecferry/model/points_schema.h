@@ -65,6 +65,10 @@ class VectorColumn {
 
  private:
   friend class PointsView;
+  static Result<VectorColumn> make(const arrow::Array& array, std::string_view name, int index);
+  Status read_dense(const arrow::FixedSizeListArray& dense, std::string_view name,
+                    const arrow::DataType& type);
+
   VectorSpec spec_{};
   int column_ = 0;
   const uint8_t* validity_ = nullptr;  // null: no nulls
@@ -93,6 +97,8 @@ class PointsView {
   const std::vector<VectorColumn>& vectors() const { return vectors_; }
 
  private:
+  Status read_column(const arrow::Array& array, std::string_view name, int index);
+
   int64_t rows_ = 0;
   const arrow::UInt64Array* ids_ = nullptr;
   const arrow::FixedSizeBinaryArray* uuids_ = nullptr;

@@ -299,6 +299,10 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
   }
   plan.target_config = target_config.value_or(arriving);
   plan.expected_points = expected_points(request.source, request.selection, stop);
+  if (request.verify && !request.target.backend->capabilities().readable) {
+    request.verify = false;
+    plan.notes.push_back("what goes into a pipe cannot be read back: not verified");
+  }
   plan.request = std::move(request);
   if (plan.create) {
     ARROW_RETURN_NOT_OK(plan_aliases(plan, stop));
@@ -341,7 +345,7 @@ Result<Receipt> run_copy(const CopyPlan& plan, Progress& progress, StopToken sto
     ARROW_RETURN_NOT_OK(target.create(request.target.collection, plan.target_config, stop));
   }
   Status status = fill_target(plan, receipt, progress, stop);
-  if (!status.ok() && plan.create) {
+  if (!status.ok() && plan.create && target.capabilities().readable) {
     // The stop that brought us here must not stop the cleaning up.
     const Status dropped = target.drop(request.target.collection, StopToken::Unstoppable());
     if (!dropped.ok()) {
