@@ -21,7 +21,6 @@ namespace vecferry {
 /// refused as kIncompatible.
 struct Capabilities {
   bool writable = true;                ///< create, write, drop
-  bool readable = true;                ///< false: a pipe that is written, and never read back
   bool readable = true;                ///< what was written can be read back; false: a pipe
   bool many_collections = true;        ///< false: a file, which is one collection
   bool aliases = true;                 ///< change_aliases works
