@@ -246,9 +246,7 @@ unsafe extern "C" fn stop(context: *mut c_void, _done: u64, total: u64) -> i32 {
 fn a_callback_cancels() {
     let folder = Folder::new();
     let file = folder.1.path().join("x.snapshot");
-    let mut tar = Vec::new();
-    tar.resize(4 << 20, 0_u8);
-    std::fs::write(&file, tar).unwrap();
+    std::fs::write(&file, vec![0_u8; 4 << 20]).unwrap();
     let mut calls = 0_u64;
     let mut result = null_mut();
     let code = vecferry_engine_unpack_snapshot(

@@ -391,7 +391,7 @@ fn a_packed_shard_unpacks_to_the_same_points_and_goes_on_above_its_numbers() {
         Kind::Exists
     );
     let next = summary["next_operation"].as_u64().unwrap();
-    assert!(next > last && next % 1_000_000 == 0);
+    assert!(next > last && next.is_multiple_of(1_000_000));
     let size = fs::metadata(&file).unwrap().len();
     assert_eq!(summary["bytes"], size);
     assert!(size < 4_000_000, "holes were packed: {size} bytes");
