@@ -377,6 +377,17 @@ TEST_F(Local, BackendsOnOneFolderShareItsShards) {
   EXPECT_EQ(kind_of(two->create("a", small_config(), kGo)), ErrorKind::kExists);
 }
 
+TEST_F(Local, APlaceMadeForALoadThatFailedIsGoneWithItsLastBackend) {
+  auto backend = open();
+  ASSERT_TRUE(backend->create("a", small_config(), kGo).ok());
+  ASSERT_TRUE(backend->drop("a", kGo).ok());
+  EXPECT_TRUE(fs::exists(place()));
+  ASSERT_TRUE(backend->create("a", small_config(), kGo).ok());
+  ASSERT_TRUE(backend->drop("a", kGo).ok());
+  backend.reset();
+  EXPECT_FALSE(fs::exists(place()));
+}
+
 TEST_F(Local, FinishBuildsPayloadIndexesAndRemembersThem) {
   auto config = small_config();
   config.payload_indexes = {{.path = "n", .schema_json = "\"integer\""}};

@@ -24,7 +24,8 @@ void put(const fs::path& file, const std::string& text) {
 
 PlaceLayout made_place(const fs::path& dir) {
   auto layout = PlaceLayout::open(dir).ValueOrDie();
-  EXPECT_TRUE(layout.make().ok());
+  MadePlace made;
+  EXPECT_TRUE(layout.make(&made).ok());
   return layout;
 }
 
@@ -99,7 +100,8 @@ TEST(PlaceLayout, AFolderWithoutRightsIsOneClearError) {
   ASSERT_TRUE(!root || ::seteuid(65534) == 0);
   const auto layout = PlaceLayout::open(closed);
   const auto inside = PlaceLayout::open(closed / "place");
-  const Status made = PlaceLayout::open(dir.path() / "new").ValueOrDie().make();
+  MadePlace ignored;
+  const Status made = PlaceLayout::open(dir.path() / "new").ValueOrDie().make(&ignored);
   ASSERT_TRUE(!root || ::seteuid(0) == 0);
   EXPECT_EQ(kind_of(layout.status()), ErrorKind::kIo);
   EXPECT_THAT(layout.status().message(), HasSubstr("Permission denied"));
@@ -109,6 +111,32 @@ TEST(PlaceLayout, AFolderWithoutRightsIsOneClearError) {
     EXPECT_EQ(kind_of(made), ErrorKind::kIo);
   }
   ASSERT_EQ(::chmod(closed.c_str(), 0755), 0);
+}
+
+TEST(PlaceLayout, AnEmptyPlaceIsUnmadeWithTheFoldersThatWereMadeForIt) {
+  const TempDir dir;
+  const auto layout = PlaceLayout::open(dir.path() / "a" / "b").ValueOrDie();
+  MadePlace made;
+  ASSERT_TRUE(layout.make(&made).ok());
+  EXPECT_THAT(made.folders, ElementsAre(dir.path() / "a" / "b", dir.path() / "a"));
+  MadePlace again;
+  ASSERT_TRUE(layout.make(&again).ok());
+  layout.unmake(again);  // made nothing: takes nothing away
+  EXPECT_TRUE(layout.exists());
+  layout.unmake(made);
+  EXPECT_FALSE(fs::exists(dir.path() / "a"));
+  EXPECT_TRUE(fs::exists(dir.path()));
+}
+
+TEST(PlaceLayout, APlaceThatHoldsSomethingIsNotUnmade) {
+  const TempDir dir;
+  const auto layout = PlaceLayout::open(dir.path() / "place").ValueOrDie();
+  MadePlace made;
+  ASSERT_TRUE(layout.make(&made).ok());
+  add(layout, "docs");
+  layout.unmake(made);
+  EXPECT_TRUE(layout.exists());
+  EXPECT_THAT(layout.collections().ValueOrDie(), ElementsAre("docs"));
 }
 
 TEST(PlaceLayout, FolderNamesNeitherEscapeNorMeet) {

@@ -142,6 +142,13 @@ Result<std::shared_ptr<LocalPlace>> LocalPlace::get(const fs::path& dir) {
       canonical, [&]() -> Result<LocalPlace*> { return new LocalPlace(std::move(layout)); });
 }
 
+LocalPlace::~LocalPlace() {
+  open_.clear();
+  if (lock_) {
+    layout_.unmake(made_);
+  }
+}
+
 std::string LocalPlace::where(std::string_view collection) const {
   return fmt::format("collection '{}' in local:{}", collection, layout_.dir().string());
 }
@@ -216,7 +223,7 @@ Status LocalPlace::lock() {
 }
 
 Status LocalPlace::lock_to_write() {
-  ARROW_RETURN_NOT_OK(layout_.make());
+  ARROW_RETURN_NOT_OK(layout_.make(&made_));
   ARROW_RETURN_NOT_OK(lock());
   if (!swept_) {
     ARROW_RETURN_NOT_OK(layout_.sweep());

@@ -27,6 +27,10 @@ class LocalPlace {
  public:
   /// The one for this folder, made when there is none yet.
   static Result<std::shared_ptr<LocalPlace>> get(const fs::path& dir);
+  /// A place that this object made and that holds nothing is gone again.
+  ~LocalPlace();
+  LocalPlace(const LocalPlace&) = delete;
+  LocalPlace& operator=(const LocalPlace&) = delete;
 
   const PlaceLayout& layout() const { return layout_; }
   /// "collection 'x' in local:DIR", for `where`.
@@ -73,6 +77,7 @@ class LocalPlace {
   mutable std::mutex mutex_;
   std::optional<FileLock> lock_;  // dropped after the shards, which are below
   bool swept_ = false;
+  MadePlace made_{};
   std::map<std::string, Open, std::less<>> open_;
 };
 

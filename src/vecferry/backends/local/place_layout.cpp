@@ -200,15 +200,24 @@ Status PlaceLayout::check_exists() const {
                                    did_you_mean(dir_.filename().string(), candidates))});
 }
 
-Status PlaceLayout::make() const {
+Status PlaceLayout::make(MadePlace* made) const {
   if (!exists()) {
     std::error_code error;
+    std::vector<fs::path> missing;
+    for (fs::path path = dir_; !path.empty() && !fs::exists(path, error) && !error;
+         path = path.parent_path()) {
+      missing.push_back(path);
+    }
+    *made = {.place = true, .folders = std::move(missing)};
     fs::create_directories(dir_, error);
     if (error) {
       return failed(error, "cannot make folder", dir_);
     }
     const Json json = {{"format", kPlaceFormat}, {"version", kPlaceVersion}};
-    ARROW_RETURN_NOT_OK(write_durably(dir_ / kPlaceFile, json.dump() + "\n"));
+    if (Status written = write_durably(dir_ / kPlaceFile, json.dump() + "\n"); !written.ok()) {
+      unmake(*made);
+      return written;
+    }
     ARROW_RETURN_NOT_OK(sync_folder(dir_.parent_path()));
   }
   std::error_code error;
@@ -216,6 +225,24 @@ Status PlaceLayout::make() const {
     return sync_folder(dir_);
   }
   return error ? failed(error, "cannot make folder", dir_ / "collections") : Status::OK();
+}
+
+void PlaceLayout::unmake(const MadePlace& made) const {
+  std::error_code error;
+  if (!made.place || fs::exists(dir_ / "aliases.json", error)) {
+    return;
+  }
+  // None of these removes a folder that has something in it. The place file goes last: a crash on
+  // the way leaves an empty place, not a folder of somebody else's.
+  fs::remove(dir_ / "collections", error);
+  if (error) {
+    return;
+  }
+  fs::remove(lock_file(), error);
+  fs::remove(dir_ / kPlaceFile, error);
+  for (const auto& folder : made.folders) {
+    fs::remove(folder, error);
+  }
 }
 
 Result<std::vector<std::string>> PlaceLayout::collections() const {

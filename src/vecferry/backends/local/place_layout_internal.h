@@ -28,6 +28,12 @@ struct CollectionRecord {
 
 using Aliases = std::map<std::string, std::string, std::less<>>;  ///< alias -> collection
 
+/// What `PlaceLayout::make` made, for `unmake`.
+struct MadePlace {
+  bool place = false;               ///< the folder was no place before
+  std::vector<fs::path> folders{};  ///< the place's and its parents, innermost first
+};
+
 class PlaceLayout {
  public:
   /// Errors: kIncompatible for a folder with other things in it or from a newer version, kIo for
@@ -43,8 +49,10 @@ class PlaceLayout {
   bool exists() const;
   /// kNotFound when there is no folder, with the nearest one in the advice.
   Status check_exists() const;
-  /// Make the folder and its first file.
-  Status make() const;
+  /// Make the folder and its first file, unless they are there.
+  Status make(MadePlace* made) const;
+  /// Take away what `make` made, if nothing was put there. Only for who holds the lock.
+  void unmake(const MadePlace& made) const;
 
   /// Names of finished collections, sorted.
   Result<std::vector<std::string>> collections() const;
