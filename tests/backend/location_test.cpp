@@ -44,6 +44,7 @@ INSTANTIATE_TEST_SUITE_P(
                            "docs"},
                       Case{"docs.json", PlaceKind::kFile, "docs.json", ""},
                       Case{"a/b/docs.jsonl.zst", PlaceKind::kFile, "a/b/docs.jsonl.zst", ""},
+                      Case{"docs.json.gz", PlaceKind::kFile, "docs.json.gz", ""},
                       Case{"/tmp/x.parquet", PlaceKind::kFile, "/tmp/x.parquet", ""},
                       Case{"-", PlaceKind::kFile, "-", ""}));
 

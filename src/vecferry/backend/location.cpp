@@ -8,9 +8,9 @@ namespace vecferry {
 namespace {
 
 // Those of formats/file_format.cpp, which this module may not include.
-constexpr std::array<std::string_view, 9> kExtensions = {
-    ".snapshot.zst", ".jsonl.zst", ".json.zst", ".jsonl.gz", ".json.gz",
-    ".snapshot",     ".parquet",   ".jsonl",    ".json"};
+constexpr std::array<std::string_view, 9> kExtensions = {".snapshot.zst", ".jsonl.zst", ".json.zst",
+                                                         ".jsonl.gz",     ".json.gz",   ".snapshot",
+                                                         ".parquet",      ".jsonl",     ".json"};
 
 struct Scheme {
   std::string_view prefix;
