@@ -1,0 +1,13 @@
+// Files in the plain form.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "fuzz/text_file_fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  vecferry::fuzz::check_text_file({reinterpret_cast<const char*>(data), size},
+                                  vecferry::JsonForm::kPlain);
+  return 0;
+}
