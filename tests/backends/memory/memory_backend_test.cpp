@@ -68,6 +68,15 @@ TEST(MemoryBackendTest, APlaceToReadOnlyRefusesToWrite) {
   EXPECT_EQ(kind_of(backend->open_writer("shop", kGoOn).status()), ErrorKind::kIncompatible);
 }
 
+TEST(MemoryBackendTest, APlaceToWriteOnlyRefusesToRead) {
+  const auto backend = memory_backend({{.readable = false}});
+  ASSERT_TRUE(fill(*backend, "pipe", two_dims(), points(3)).ok());
+  EXPECT_EQ(kind_of(backend->count("pipe", nullptr, kGoOn).status()), ErrorKind::kIncompatible);
+  EXPECT_EQ(kind_of(backend->plan_scan("pipe", nullptr, 2, kGoOn).status()),
+            ErrorKind::kIncompatible);
+  EXPECT_EQ(kind_of(backend->open_reader("pipe", {}, kGoOn).status()), ErrorKind::kIncompatible);
+}
+
 TEST(MemoryBackendTest, PointsThatDifferInTheirShardKeyAreTwo) {
   const auto backend = memory_backend();
   std::vector<TestPoint> keyed = points(2);

@@ -55,6 +55,7 @@ class MemoryBackend : public Backend {
 
   Result<uint64_t> count(std::string_view name, const Filter* filter, StopToken stop) override {
     ARROW_RETURN_NOT_OK(poll(stop));
+    ARROW_RETURN_NOT_OK(check_readable());
     const std::lock_guard lock(state_.mutex);
     ARROW_ASSIGN_OR_RAISE(const auto collection, find(name));
     if (filter == nullptr) {
@@ -150,6 +151,7 @@ class MemoryBackend : public Backend {
   Result<std::vector<IdRange>> plan_scan(std::string_view name, const Filter* /*filter*/, int parts,
                                          StopToken stop) override {
     ARROW_RETURN_NOT_OK(poll(stop));
+    ARROW_RETURN_NOT_OK(check_readable());
     const std::lock_guard lock(state_.mutex);
     ARROW_ASSIGN_OR_RAISE(const auto collection, find(name));
     std::vector<PointId> ids;
@@ -162,6 +164,7 @@ class MemoryBackend : public Backend {
   Result<std::unique_ptr<PointReader>> open_reader(std::string_view name,
                                                    const ScanOptions& options,
                                                    StopToken stop) override {
+    ARROW_RETURN_NOT_OK(check_readable());
     const std::lock_guard lock(state_.mutex);
     ARROW_ASSIGN_OR_RAISE(const auto collection, find(name));
     return memory::make_reader(state_, *collection, options, std::move(stop));
@@ -177,6 +180,10 @@ class MemoryBackend : public Backend {
  private:
   Status check_writable() const {
     return state_.capabilities.writable ? Status::OK() : refuse("nothing can be written");
+  }
+
+  Status check_readable() const {
+    return state_.capabilities.readable ? Status::OK() : refuse("nothing can be read back");
   }
 
   Status not_found(std::string_view name) const {
