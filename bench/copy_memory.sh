@@ -11,6 +11,10 @@ dim=${3:-384}
 work=$(mktemp -d "${4:-${TMPDIR:-/tmp}}/vecferry-memory-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
+case $(stat -f -c %T "$work") in
+  tmpfs|ramfs) echo "$work is in memory; name a FOLDER on a disk" >&2; exit 2 ;;
+esac
+
 make_points=$(find "$build" -name make_points -type f -perm -u+x | head -n 1)
 [ -n "$make_points" ] || { echo "build the target make_points first" >&2; exit 2; }
 
