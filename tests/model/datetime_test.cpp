@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
+#include "vecferry/model/datetime.h"
 
-#include "vecferry/model/datetime_internal.h"
+#include <gtest/gtest.h>
 
 namespace vecferry {
 namespace {

@@ -1,7 +1,7 @@
+#include "vecferry/model/datetime.h"
+
 #include <algorithm>
 #include <charconv>
-
-#include "vecferry/model/datetime_internal.h"
 
 namespace vecferry {
 namespace {

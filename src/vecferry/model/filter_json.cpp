@@ -10,7 +10,7 @@
 
 #include "vecferry/base/near_miss.h"
 #include "vecferry/model/canonical_payload.h"
-#include "vecferry/model/datetime_internal.h"
+#include "vecferry/model/datetime.h"
 #include "vecferry/model/filter_internal.h"
 
 namespace vecferry::filter_tree {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "vecferry/model/datetime_internal.h"
+#include "vecferry/model/datetime.h"
 #include "vecferry/model/filter_internal.h"
 #include "vecferry/model/points_schema.h"
 #include "vecferry/model/unicode_internal.h"
@@ -249,34 +249,34 @@ bool test_missing(const Field& field) {
   return field.is_null && !*field.is_null;
 }
 
-using Values = std::vector<dom::element>;
-
-void collect(const PayloadPath& path, size_t step, const dom::element& value, Values* found) {
+// Call `visit` with each value at a path from `step` on, until it returns true; did it?
+template <typename Visit>
+bool any_value(const PayloadPath& path, size_t step, const dom::element& value,
+               const Visit& visit) {
   if (step == path.steps.size()) {
-    found->push_back(value);
-    return;
+    return visit(value);
   }
   const PathStep& next = path.steps[step];
   if (next.kind == PathStep::Kind::kKey) {
     dom::object object;
     dom::element member;
-    if (value.get_object().get(object) == simdjson::SUCCESS &&
-        object.at_key(next.key).get(member) == simdjson::SUCCESS) {
-      collect(path, step + 1, member, found);
-    }
-    return;
+    return value.get_object().get(object) == simdjson::SUCCESS &&
+           object.at_key(next.key).get(member) == simdjson::SUCCESS &&
+           any_value(path, step + 1, member, visit);
   }
   dom::array array;
   if (value.get_array().get(array) != simdjson::SUCCESS) {
-    return;
+    return false;
   }
   uint64_t index = 0;
   for (const dom::element item : array) {
-    if (next.kind == PathStep::Kind::kEach || index == next.index) {
-      collect(path, step + 1, item, found);
+    const bool meant = next.kind == PathStep::Kind::kEach || index == next.index;
+    if (meant && any_value(path, step + 1, item, visit)) {
+      return true;
     }
     ++index;
   }
+  return false;
 }
 
 // One row, or one element of a nested list; parses the payload when a condition asks for it.
@@ -337,12 +337,13 @@ class Subject {
     return std::visit(
         Overloaded{[&](const Field& field) { return matches_field(field); },
                    [&](const IsEmpty& empty) -> Result<bool> {
-                     ARROW_ASSIGN_OR_RAISE(const Values found, values(empty.path));
-                     return std::all_of(found.begin(), found.end(), is_empty);
+                     ARROW_ASSIGN_OR_RAISE(const dom::element root, payload());
+                     return !any_value(empty.path, 0, root,
+                                       [](const dom::element& value) { return !is_empty(value); });
                    },
                    [&](const IsNull& null) -> Result<bool> {
-                     ARROW_ASSIGN_OR_RAISE(const Values found, values(null.path));
-                     return std::any_of(found.begin(), found.end(), is_null);
+                     ARROW_ASSIGN_OR_RAISE(const dom::element root, payload());
+                     return any_value(null.path, 0, root, is_null);
                    },
                    // What is about the point does not hold within `nested`.
                    [&](const HasId& ids) -> Result<bool> {
@@ -359,27 +360,25 @@ class Subject {
   }
 
   Result<bool> matches_field(const Field& field) {
-    ARROW_ASSIGN_OR_RAISE(const Values found, values(field.path));
-    if (found.empty()) {
-      return test_missing(field);
-    }
-    return std::any_of(found.begin(), found.end(),
-                       [&](const dom::element& value) { return test_value(field, value); });
+    ARROW_ASSIGN_OR_RAISE(const dom::element root, payload());
+    bool missing = true;
+    const bool match = any_value(field.path, 0, root, [&](const dom::element& value) {
+      missing = false;
+      return test_value(field, value);
+    });
+    return missing ? test_missing(field) : match;
   }
 
   Result<bool> matches_nested(const Nested& nested) {
-    ARROW_ASSIGN_OR_RAISE(const Values found, values(nested.path));
-    for (const dom::element& element : found) {
-      if (!element.is_object()) {
-        continue;
+    ARROW_ASSIGN_OR_RAISE(const dom::element root, payload());
+    Result<bool> match = false;
+    any_value(nested.path, 0, root, [&](const dom::element& element) {
+      if (element.is_object()) {
+        match = Subject(*this, element).matches(*nested.clause);
       }
-      Subject inner(*this, element);
-      ARROW_ASSIGN_OR_RAISE(const bool match, inner.matches(*nested.clause));
-      if (match) {
-        return true;
-      }
-    }
-    return false;
+      return !match.ok() || *match;
+    });
+    return match;
   }
 
   bool has_vector(std::string_view name) const {
@@ -389,16 +388,10 @@ class Subject {
     });
   }
 
-  Result<Values> values(const PayloadPath& path) {
-    Values found;
-    if (!root_) {
-      ARROW_RETURN_NOT_OK(parse());
+  Result<dom::element> payload() {
+    if (root_) {
+      return *root_;
     }
-    collect(path, 0, *root_, &found);
-    return found;
-  }
-
-  Status parse() {
     // A parser's buffers are what is worth keeping from row to row; filters are shared by threads,
     // so they cannot keep one.
     thread_local dom::parser parser;
@@ -412,7 +405,7 @@ class Subject {
                            to_string(points_.id(row_)) + ": " + simdjson::error_message(error)});
     }
     root_ = root;
-    return Status::OK();
+    return root;
   }
 
   const PointsView& points_;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "vecferry/base/near_miss.h"
-#include "vecferry/model/datetime_internal.h"
+#include "vecferry/model/datetime.h"
 #include "vecferry/model/filter_internal.h"
 #include "vecferry/model/unicode_internal.h"
 
