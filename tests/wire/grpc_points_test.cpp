@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <points.pb.h>
 
 #include <limits>
 #include <string>
 
 #include "arrow/record_batch.h"
-#include "points.pb.h"
 #include "tests/support/points.h"
 #include "tests/wire/messages.h"
 #include "vecferry/wire/points_layout_internal.h"

@@ -1,17 +1,17 @@
 // The gRPC exchanges of a real 1.18.3 server, read with our .proto files and with our own decoder.
 
+#include <collections.pb.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
+#include <points.pb.h>
+#include <qdrant.pb.h>
+#include <snapshots.pb.h>
 
 #include <set>
 #include <string>
 
-#include "collections.pb.h"
-#include "points.pb.h"
-#include "qdrant.pb.h"
-#include "snapshots.pb.h"
 #include "tests/support/points.h"
 #include "tests/wire/messages.h"
 #include "tests/wire/recordings.h"

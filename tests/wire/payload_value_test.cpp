@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
+#include <points.pb.h>
 
 #include <cmath>
 #include <string>
 
-#include "points.pb.h"
 #include "tests/support/points.h"
 #include "tests/wire/messages.h"
 #include "vecferry/model/canonical_payload.h"
