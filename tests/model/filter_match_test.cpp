@@ -222,7 +222,19 @@ TEST(FilterMatch, ConditionsOnThePointItself) {
   });
 }
 
-// Reference values of SipHash-2-4 with a zero key, from the engine's own tests of slices.
+TEST(FilterMatch, SlicesAreTheServers) {
+  // SipHash-2-4 of id 42 with a zero key, from the engine's own tests; clients may rely on it.
+  constexpr uint64_t kHash = 0x0fc2553f07619dd3;
+  constexpr uint64_t kTotal = 4294967291;
+  const auto batch = batch_of(std::vector<std::string>(42, "{}"));
+  const auto kept =
+      keep_matching(batch, *filter_of(R"({"must":{"slice":{"total":)" + std::to_string(kTotal) +
+                                      R"(,"index":)" + std::to_string(kHash % kTotal) + "}}}"))
+          .ValueOrDie();
+  ASSERT_EQ(kept->num_rows(), 1);
+  EXPECT_EQ(PointsView::make(*kept).ValueOrDie().id(0), PointId::of(uint64_t{42}));
+}
+
 TEST(FilterMatch, SlicesCoverEveryPointOnce) {
   const auto batch = batch_of(std::vector<std::string>(100, "{}"));
   const auto points = PointsView::make(*batch).ValueOrDie();
