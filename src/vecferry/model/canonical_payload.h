@@ -7,10 +7,11 @@
 #include "vecferry/base/error.h"
 
 /// Canonical payload: the one text of a payload that digests and comparisons use. Keys sorted
-/// bytewise at every level (of duplicates the last wins), no blanks, integers as integers, floats in
-/// shortest round-trip form with a dot or an exponent (as ryu prints them: `1.0`, `1e-7`, `1e16`),
-/// `1` and `1.0` kept apart, strings with the fewest escapes (`\"` `\\` `\b` `\f` `\n` `\r` `\t`,
-/// other control characters as `\u00xx`, everything else as UTF-8). Null and `{}` are the empty text.
+/// bytewise at every level (of duplicates the last wins), no blanks, integers as integers, floats
+/// in shortest round-trip form with a dot or an exponent (as ryu prints them: `1.0`, `1e-7`,
+/// `1e16`), `1` and `1.0` kept apart, strings with the fewest escapes (`\"` `\\` `\b` `\f` `\n`
+/// `\r` `\t`, other control characters as `\u00xx`, everything else as UTF-8). Null and `{}` are
+/// the empty text.
 namespace vecferry {
 
 /// A payload nested deeper than a Qdrant server can read again is refused on write.
