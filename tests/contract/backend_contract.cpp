@@ -559,7 +559,7 @@ TEST_P(BackendContract, WhatIsNotClaimedIsRefused) {
   }
   std::string nested = "1";
   for (int depth = 0; depth <= claims.max_payload_depth; ++depth) {
-    nested = R"({"a":)" + nested + "}";
+    nested.insert(0, R"({"a":)").append("}");
   }
   TestPoint deep = point;
   deep.payload = nested;

@@ -33,7 +33,8 @@ inline std::string label_of(const ::testing::TestParamInfo<PlaceKind>& info) {
   return info.param.label;
 }
 
-// For gtest, which prints bytes otherwise.
+// For gtest, which prints bytes otherwise; the name is gtest's.
+// NOLINTNEXTLINE(readability-identifier-naming)
 inline void PrintTo(const PlaceKind& kind, std::ostream* out) {
   *out << kind.label;
 }
