@@ -141,7 +141,7 @@ class FileBackend : public Backend {
       ARROW_RETURN_NOT_OK(check_vector_name(spec.name));
     }
     ARROW_ASSIGN_OR_RAISE(auto sink,
-                          path_ == "-" ? FileSink::standard_output() : FileSink::create(path_));
+                          path_ == "-" ? FileSink::standard_output(stop) : FileSink::create(path_));
     ARROW_ASSIGN_OR_RAISE(output_, PointsOutput::create(std::move(sink), *format_, config,
                                                         {.collection_name = std::string(name),
                                                          .points_count = options_.points_count,

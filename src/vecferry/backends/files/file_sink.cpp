@@ -1,10 +1,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <system_error>
 #include <utility>
@@ -105,18 +108,45 @@ Result<std::shared_ptr<FileSink>> FileSink::create(const fs::path& path) {
   }
 }
 
-Result<std::shared_ptr<FileSink>> FileSink::standard_output() {
+Result<std::shared_ptr<FileSink>> FileSink::standard_output(StopToken stop) {
   const int descriptor = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   if (descriptor < 0) {
     return system_failure(errno, "cannot write to standard output", "standard output");
   }
-  return std::shared_ptr<FileSink>(new FileSink(descriptor, {}, {}));
+  std::shared_ptr<FileSink> sink(new FileSink(descriptor, {}, {}));
+  struct stat info {};
+  sink->pipe_ = ::fstat(descriptor, &info) == 0 && !S_ISREG(info.st_mode);
+  sink->stop_ = std::move(stop);
+  return sink;
+}
+
+// The descriptor is shared with other processes, so it must stay a blocking one: ask first.
+Status FileSink::wait_for_room() const {
+  constexpr int kWaitMilliseconds = 100;
+  for (;;) {
+    ARROW_RETURN_NOT_OK(vecferry::poll(stop_));
+    struct pollfd room {
+      .fd = descriptor_, .events = POLLOUT, .revents = 0
+    };
+    const int ready = ::poll(&room, 1, kWaitMilliseconds);
+    if (ready > 0) {
+      return Status::OK();
+    }
+    if (ready < 0 && errno != EINTR) {
+      return failed(errno);
+    }
+  }
 }
 
 Status FileSink::Write(const void* data, int64_t bytes) {
   const char* rest = static_cast<const char*>(data);
   while (bytes > 0) {
-    const ssize_t count = ::write(descriptor_, rest, static_cast<size_t>(bytes));
+    int64_t part = bytes;
+    if (pipe_) {
+      ARROW_RETURN_NOT_OK(wait_for_room());
+      part = std::min<int64_t>(part, PIPE_BUF);  // for so much there is room
+    }
+    const ssize_t count = ::write(descriptor_, rest, static_cast<size_t>(part));
     if (count < 0) {
       if (errno == EINTR) {
         continue;

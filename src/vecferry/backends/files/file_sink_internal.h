@@ -19,7 +19,8 @@ class FileSink : public arrow::io::OutputStream {
   /// removed first.
   /// Errors: kExists when the file is there, kConflict when another process is writing it, kIo.
   static Result<std::shared_ptr<FileSink>> create(const std::filesystem::path& path);
-  static Result<std::shared_ptr<FileSink>> standard_output();
+  /// Writes give up with kCancelled while nobody reads the pipe.
+  static Result<std::shared_ptr<FileSink>> standard_output(StopToken stop);
 
   /// An unpublished partial file is removed.
   ~FileSink() override;
@@ -44,11 +45,14 @@ class FileSink : public arrow::io::OutputStream {
  private:
   FileSink(int descriptor, std::filesystem::path path, std::filesystem::path partial);
   Status failed(int errno_value) const;
+  Status wait_for_room() const;
 
   int descriptor_;
   std::filesystem::path path_;
   std::filesystem::path partial_;
   int64_t written_ = 0;
+  bool pipe_ = false;  ///< a write may wait for a reader
+  StopToken stop_ = StopToken::Unstoppable();
 };
 
 }  // namespace vecferry::files
