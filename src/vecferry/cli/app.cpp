@@ -107,7 +107,7 @@ int run_app(int argc, char** argv, SignalWatcher& signals) {
   context.stop = signals.token();
   CLI::App app(kDescription, "vecferry");
   app.footer(kFooter);
-  app.set_version_flag("--version", std::string(program_version()));
+  app.set_version_flag("--version", "vecferry " + std::string(program_version()));
   app.add_flag("--json", context.output.json,
                "Answer in JSON Lines on stdout (docs/json-output.md)");
   app.add_flag("--quiet,-q", context.output.quiet, "No progress and no notes on stderr");

@@ -46,6 +46,14 @@ bool is_snapshot(std::string_view path) {
   return path.ends_with(".snapshot") || path.ends_with(".snapshot.zst");
 }
 
+// Whether a file has ids of other kinds shows only when all of it is read.
+std::string about_ids(const std::string& id_key) {
+  return fmt::format(
+      "an id that is neither a number nor a UUID becomes a UUID made from it, and is kept in the "
+      "payload under '{}'",
+      id_key.empty() ? kDefaultOriginalIdKey : id_key);
+}
+
 // A file, and the name of the one collection in it.
 Result<OpenedLocation> open_file_place(const std::string& path, const PlaceOptions& options) {
   OpenedLocation opened{.place = path, .label = path};
@@ -58,12 +66,14 @@ Result<OpenedLocation> open_file_place(const std::string& path, const PlaceOptio
                                  .collection_name = options.collection_name,
                                  .distance = options.distance,
                                  .original_id_key = options.original_id_key,
+                                 .points_count = options.points_count,
                                  .write = options.write};
   ARROW_ASSIGN_OR_RAISE(opened.backend, open_file(path, file_options));
   if (options.write) {
     opened.collection = options.collection_name;
     return opened;
   }
+  opened.reading_notes = {about_ids(options.original_id_key)};
   ARROW_ASSIGN_OR_RAISE(opened.collection,
                         collection_name_of(*opened.backend, path, file_options, options.stop));
   return opened;

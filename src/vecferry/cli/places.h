@@ -18,11 +18,12 @@ namespace vecferry {
 struct PlaceOptions {
   bool build_index = false;  ///< a local target builds its vector index when it is finished
   std::function<void(uint64_t done, uint64_t total)> index_progress{};
-  Distance distance = Distance::kCosine;  ///< for files that do not say theirs
-  std::string original_id_key{};          ///< for string ids; empty: the format's default
-  std::string format{};                   ///< of stdin and stdout: "json", "jsonl", "parquet"
-  std::string collection_name{};          ///< written into a file; empty: from the file's name
-  bool write = false;                     ///< the place is written to
+  Distance distance = Distance::kCosine;   ///< for files that do not say theirs
+  std::string original_id_key{};           ///< for string ids; empty: the format's default
+  std::string format{};                    ///< of stdin and stdout: "json", "jsonl", "parquet"
+  std::string collection_name{};           ///< written into a file; empty: from the file's name
+  std::optional<uint64_t> points_count{};  ///< declared in a file that is written
+  bool write = false;                      ///< the place is written to
   StopToken stop = StopToken::Unstoppable();
 };
 
@@ -49,8 +50,9 @@ class PlaceNames {
 struct OpenedLocation {
   std::shared_ptr<Backend> backend{};
   std::string collection{};
-  std::string place{};  ///< as people write it
-  std::string label{};  ///< the location, likewise
+  std::string place{};                       ///< as people write it
+  std::string label{};                       ///< the location, likewise
+  std::vector<std::string> reading_notes{};  ///< what a plan that reads from it must say
 
   Endpoint endpoint() const {
     return {.backend = backend.get(), .collection = collection, .label = label};

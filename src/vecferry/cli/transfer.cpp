@@ -20,7 +20,7 @@ std::string bullets(std::string_view title, const std::vector<std::string>& line
   return text;
 }
 
-std::string plan_text(const CopyPlan& plan) {
+std::string plan_text(const CopyPlan& plan, const std::vector<std::string>& reading_notes) {
   const auto& request = plan.request;
   std::string text =
       fmt::format("{} {} -> {}\n", request.verb, request.source.label, request.target.label);
@@ -34,6 +34,7 @@ std::string plan_text(const CopyPlan& plan) {
   text += bullets("changes", plan.transforms);
   text += bullets("loses", plan.losses);
   text += bullets("note", plan.notes);
+  text += bullets("note", reading_notes);
   text += plan.create ? "  way back  the source is not touched; remove the target\n"
                       : "  way back  none by itself: replaced points are gone; export the target "
                         "first\n";
@@ -93,6 +94,23 @@ Json dry_run_json(const CopyPlan& plan) {
           {"dry_run", true}};
 }
 
+// What a file that is written may declare before its first point: only what is certain.
+std::optional<uint64_t> known_points(const OpenedLocation& source, const Selection& selection,
+                                     const StopToken& stop) {
+  if (selection.filter != nullptr || selection.limit) {
+    return std::nullopt;
+  }
+  const auto collections = source.backend->list(stop);
+  if (collections.ok()) {
+    for (const auto& summary : *collections) {
+      if (summary.name == source.collection) {
+        return summary.points_count;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void add_transfer_options(CLI::App& verb, TransferOptions& options) {
@@ -139,29 +157,36 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
   ARROW_ASSIGN_OR_RAISE(const auto source,
                         open_location(names.resolve(source_text), options.source));
+  ARROW_ASSIGN_OR_RAISE(auto selection, options.selection.parse());
   options.target.collection_name = source.collection;
+  options.target.points_count = known_points(source, selection, context.stop);
   ARROW_ASSIGN_OR_RAISE(const auto target,
                         open_location(names.resolve(target_text), options.target));
   CopyRequest request{.verb = verb,
                       .source = source.endpoint(),
                       .target = target.endpoint(),
+                      .selection = std::move(selection),
                       .into_existing = options.into_existing,
                       .verify = !options.no_verify,
                       .strict_floats = options.strict_floats};
-  ARROW_ASSIGN_OR_RAISE(request.selection, options.selection.parse());
   ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(options.memory));
   auto planned = plan_copy(std::move(request), context.stop);
   if (!planned.ok()) {
     return with_nearest_name(planned.status(), *source.backend, source.collection, context.stop);
   }
   const CopyPlan& plan = *planned;
-  output.line(to_json(plan));
+  Json plan_json = to_json(plan);
+  for (const auto& note : source.reading_notes) {
+    plan_json["notes"].push_back(note);
+  }
+  const std::string shown_plan = plan_text(plan, source.reading_notes);
+  output.line(plan_json);
   if (options.dry_run) {
-    output.text(plan_text(plan) + "  dry run   nothing was written\n");
+    output.text(shown_plan + "  dry run   nothing was written\n");
     output.line(dry_run_json(plan));
     return kExitDone;
   }
-  output.note(plan_text(plan));
+  output.note(shown_plan);
   Result<Receipt> receipt = [&] {
     const ProgressDisplay display(output, progress);
     return run_copy(plan, progress, context.stop);

@@ -50,6 +50,16 @@ Status check_same_vectors(const CollectionConfig& source, const CollectionConfig
   return Status::OK();
 }
 
+// A file holds one collection: whatever its name is, the place is taken.
+Result<bool> is_taken(const Endpoint& target, const StopToken& stop) {
+  const auto capabilities = target.backend->capabilities();
+  if (capabilities.many_collections || !capabilities.readable) {
+    return false;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto collections, target.backend->list(stop));
+  return !collections.empty();
+}
+
 Result<std::optional<CollectionConfig>> existing(const Endpoint& target, const StopToken& stop) {
   auto config = target.backend->describe(target.collection, stop);
   if (config.ok()) {
@@ -265,7 +275,11 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
     ARROW_RETURN_NOT_OK(check_collection_name(request.target.collection));
   }
   ARROW_ASSIGN_OR_RAISE(const auto target_config, existing(request.target, stop));
-  ARROW_RETURN_NOT_OK(check_ends(request, target_config.has_value()));
+  bool exists = target_config.has_value();
+  if (!exists) {
+    ARROW_ASSIGN_OR_RAISE(exists, is_taken(request.target, stop));
+  }
+  ARROW_RETURN_NOT_OK(check_ends(request, exists));
   plan.create = !target_config.has_value();
 
   plan.points = {.backend = request.source.backend,
