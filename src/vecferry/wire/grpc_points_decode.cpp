@@ -153,8 +153,7 @@ class PointsDecoder::Impl {
       return malformed("a point");
     }
     if (!has_id) {
-      return direction_ == Direction::kRequest ? refuse_request("Empty ID is not allowed")
-                                               : malformed("a point without an id");
+      return refused_or("Empty ID is not allowed", "a point without an id");
     }
     ARROW_ASSIGN_OR_RAISE(id_, read_id(id_bytes));
     if (has_key) {
@@ -180,6 +179,11 @@ class PointsDecoder::Impl {
                : widen(status, "point " + to_string(id_));
   }
 
+  // A request is refused in the server's words, a reply is no such message.
+  Status refused_or(std::string_view words, std::string_view what) const {
+    return direction_ == Direction::kRequest ? refuse_request(std::string(words)) : malformed(what);
+  }
+
   Result<PointId> read_id(std::string_view message) const {
     std::optional<PointId> id;
     FieldReader fields(message);
@@ -189,9 +193,8 @@ class PointsDecoder::Impl {
       } else if (fields.is(kIdUuid, WireType::kBytes)) {
         const auto uuid = parse_uuid(fields.bytes());
         if (!uuid) {
-          return direction_ == Direction::kRequest
-                     ? refuse_request(fmt::format("Unable to parse UUID: {}", fields.bytes()))
-                     : malformed("a point id that is no UUID");
+          return refused_or(fmt::format("Unable to parse UUID: {}", fields.bytes()),
+                            "a point id that is no UUID");
         }
         id = PointId::of(*uuid);
       }
@@ -200,8 +203,7 @@ class PointsDecoder::Impl {
       return malformed("a point id");
     }
     if (!id) {
-      return direction_ == Direction::kRequest ? refuse_request("Empty ID is not allowed")
-                                               : malformed("an empty point id");
+      return refused_or("Empty ID is not allowed", "an empty point id");
     }
     return *id;
   }
@@ -299,8 +301,9 @@ class PointsDecoder::Impl {
       case kDocument:
       case kImage:
       case kObject:
-        return refuse_request(
-            "Wrong input: inference of vectors from text, images or objects is not available here");
+        return refused_or(
+            "Wrong input: inference of vectors from text, images or objects is not available here",
+            "a vector of an unknown kind");
       default:
         break;
     }
@@ -341,8 +344,8 @@ class PointsDecoder::Impl {
       if (count++ == 0) {
         first_bytes = added;
       } else if (added != first_bytes) {
-        return refuse_request(
-            "Wrong input: Vectors of a multivector must all have the same length");
+        return refused_or("Wrong input: Vectors of a multivector must all have the same length",
+                          "a multivector with inner vectors of several lengths");
       }
     }
     if (fields.failed()) {
