@@ -28,32 +28,32 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "optimizer_config":{{"indexing_threshold":0}}}},"engine":{{"wal":{wal}}}}}"#
         );
         let path = folder.path().join(format!("wal-{wal}"));
-        let start = Instant::now();
+        let start = Start::now();
         let shard = Shard::create(&path, &ShardConfig::parse(&config)?)?;
         report(&format!("create, wal {wal}"), 0, start);
-        let start = Instant::now();
+        let start = Start::now();
         for batch in &batches {
             shard.upsert(batch)?;
         }
         report(&format!("upsert, wal {wal}"), points, start);
-        let start = Instant::now();
+        let start = Start::now();
         shard.flush()?;
         report("flush", points, start);
         measure_scans(&shard, points)?;
-        let start = Instant::now();
+        let start = Start::now();
         drop(shard);
         report("close", points, start);
-        let start = Instant::now();
+        let start = Start::now();
         let shard = Shard::open(&path, None)?;
         report("open", points, start);
         measure_scans(&shard, points)?; // pages are mapped anew
         measure_scans(&shard, points)?;
         if !wal {
             let file = folder.path().join("shard.snapshot");
-            let start = Instant::now();
+            let start = Start::now();
             let summary = pack_snapshot(&shard, &file, 0, &mut |_, _| true)?;
             report(&format!("pack {summary}"), points, start);
-            let start = Instant::now();
+            let start = Start::now();
             unpack_snapshot(&file, &folder.path().join("unpacked"), &mut |_, _| true)?;
             report("unpack", points, start);
         }
@@ -68,7 +68,7 @@ fn measure_scans(shard: &Shard, points: usize) -> Result<(), Box<dyn Error>> {
         ("scan without vectors", Some(Vec::new()), true),
         ("scan of ids", Some(Vec::new()), false),
     ] {
-        let start = Instant::now();
+        let start = Start::now();
         let mut request = Scan {
             vectors,
             with_payload,
@@ -92,11 +92,33 @@ fn measure_scans(shard: &Shard, points: usize) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn report(what: &str, points: usize, start: Instant) {
-    let seconds = start.elapsed().as_secs_f64();
+struct Start(Instant, f64);
+
+impl Start {
+    fn now() -> Self {
+        Self(Instant::now(), cpu_seconds())
+    }
+}
+
+/// Processor time of all threads so far: what a step costs, however busy the machine is.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks
+        .filter_map(|text| text.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
+}
+
+fn report(what: &str, points: usize, start: Start) {
+    let Start(time, cpu) = start;
+    let (seconds, cpu) = (time.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let rate = |seconds: f64| points as f64 / seconds.max(0.01);
     println!(
-        "{what:44} {seconds:8.3} s {:12.0} points/s",
-        points as f64 / seconds
+        "{what:44} {seconds:8.3} s {:10.0} points/s {cpu:8.2} s of processor {:10.0} points/s",
+        rate(seconds),
+        rate(cpu)
     );
 }
 

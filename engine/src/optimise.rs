@@ -30,7 +30,7 @@ pub fn optimise(shard: &Shard, progress: Progress<'_>) -> Result<()> {
     if shard.optimising.swap(true, Ordering::AcqRel) {
         return Err(Error::new(
             Kind::Conflict,
-            "the shard is being optimised already (a cancelled run goes on in the background)",
+            "the shard is being packed, or optimised already (a cancelled run goes on in the background)",
         ));
     }
     let (report, reports) = channel();

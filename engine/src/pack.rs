@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use qdrant_edge::external::serde_json::{Value, json};
@@ -37,12 +38,7 @@ pub fn pack_snapshot(
     progress: Progress<'_>,
 ) -> Result<Value> {
     let _alone = shard.writes.write().unwrap_or_else(PoisonError::into_inner);
-    if shard.optimising.load(std::sync::atomic::Ordering::Acquire) {
-        return Err(Error::new(
-            Kind::Conflict,
-            "the shard is being optimised: pack it afterwards",
-        ));
-    }
+    let _at_work = AtWork::claim(&shard.optimising)?;
     shard.flush()?;
     let last = shard.last_operation()?;
     let next_operation = match next_operation {
@@ -80,6 +76,27 @@ pub fn pack_snapshot(
             let _ = fs::remove_file(file);
             Err(error)
         }
+    }
+}
+
+/// Keeps an optimise from starting, which would take segments away.
+struct AtWork<'a>(&'a AtomicBool);
+
+impl<'a> AtWork<'a> {
+    fn claim(flag: &'a AtomicBool) -> Result<Self> {
+        if flag.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(
+                Kind::Conflict,
+                "the shard is being optimised or packed: pack it afterwards",
+            ));
+        }
+        Ok(Self(flag))
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

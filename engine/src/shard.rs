@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use arrow_array::StructArray;
 use qdrant_edge::external::serde_json::{self, Map, Value, json};
 use qdrant_edge::{
-    CountRequest, EdgeConfig, EdgeShard, Memory, PointInsertOperations, PointOperations,
-    SEGMENT_STATE_FILE, SegmentState, UpdateOperation, WAL_PATH,
+    EdgeConfig, EdgeShard, Memory, PointInsertOperations, PointOperations, SEGMENT_STATE_FILE,
+    SegmentState, UpdateOperation, WAL_PATH,
 };
 
 use crate::columns::{Element, VectorKind, VectorSpec, vector_specs};
@@ -96,6 +96,7 @@ pub struct Shard {
     specs: Vec<VectorSpec>,
     /// Written operations hold it shared, packing holds it alone.
     pub(crate) writes: RwLock<()>,
+    /// An optimise, or a pack, is at work.
     pub(crate) optimising: Arc<AtomicBool>,
     /// Bytes of an average row of the last scan, 0 before the first.
     pub(crate) row_bytes: AtomicUsize,
@@ -268,10 +269,6 @@ impl Shard {
     /// See `vecferry_engine_info`.
     pub fn info(&self) -> Result<Value> {
         let info = self.edge().info()?;
-        let points = self.edge().count(CountRequest {
-            filter: None,
-            exact: true,
-        })?;
         let mut payload_schema = Map::new();
         for (path, index) in info.payload_schema {
             let index = serde_json::to_value(index)
@@ -286,7 +283,7 @@ impl Shard {
             .collect();
         let config = operations::qdrant_config(&self.edge().config())?;
         Ok(json!({
-            "points_count": points,
+            "points_count": info.points_count,
             "indexed_vectors_count": info.indexed_vectors_count,
             "segments_count": info.segments_count,
             "payload_schema": payload_schema,
@@ -345,12 +342,8 @@ fn prepare_numbers(path: &Path, wanted: Option<bool>) -> Result<bool> {
     if crashed {
         lift_numbers(path)?;
     }
-    if wants_log && !has_log {
-        let (last, _) = last_stored(path)?.unwrap_or_default();
-        let log = path.join(WAL_PATH);
-        fs::create_dir_all(&log).map_err(|error| Error::io("make the folder", &log, &error))?;
-        let start = log.join(format!("closed-{}", last + GAP));
-        write_durably(&start, &empty_log_part())?;
+    if wants_log && !has_log_parts(path)? {
+        start_log_above(path)?;
     }
     if wants_log != has_log && config.is_object() {
         config["wal_enabled"] = Value::Bool(wants_log);
@@ -360,6 +353,34 @@ fn prepare_numbers(path: &Path, wanted: Option<bool>) -> Result<bool> {
         fs::remove_file(&mark).map_err(|error| Error::io("remove", &mark, &error))?;
     }
     Ok(wants_log)
+}
+
+fn has_log_parts(path: &Path) -> Result<bool> {
+    let log = path.join(WAL_PATH);
+    let entries = match fs::read_dir(&log) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io("read the folder", &log, &error)),
+    };
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    Ok(names.any(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("open-") || name.starts_with("closed-")
+    }))
+}
+
+/// A log that the engine would make itself starts at 0, below what the segments hold: so does that
+/// of a snapshot which came without one.
+fn start_log_above(path: &Path) -> Result<()> {
+    let Some((last, _)) = last_stored(path)? else {
+        return Ok(());
+    };
+    let log = path.join(WAL_PATH);
+    fs::create_dir_all(&log).map_err(|error| Error::io("make the folder", &log, &error))?;
+    write_durably(
+        &log.join(format!("closed-{}", last + GAP)),
+        &empty_log_part(),
+    )
 }
 
 /// A closed part of a log with no entries: the next operation takes the number in its name. The last four bytes seed

@@ -159,6 +159,30 @@ fn a_shard_changes_between_with_and_without_a_log() {
 }
 
 #[test]
+fn a_shard_that_lost_its_log_still_takes_writes() {
+    for rest in ["nothing", "an empty folder"] {
+        let folder = tempfile::tempdir().unwrap();
+        let shard = Shard::create(folder.path(), &plain_config(true)).unwrap();
+        for part in numbers(0..100).chunks(10) {
+            shard.upsert(&plain_points(part)).unwrap();
+        }
+        drop(shard);
+        fs::remove_dir_all(folder.path().join("wal")).unwrap();
+        if rest != "nothing" {
+            fs::create_dir(folder.path().join("wal")).unwrap();
+        }
+        let shard = Shard::open(folder.path(), None).unwrap();
+        shard
+            .upsert(&batch(
+                &[number(99)],
+                vec![("payload", payloads(&[Some("{\"a\":1}")]))],
+            ))
+            .unwrap();
+        assert_eq!(payload_of(&all(&shard), 99), Some("{\"a\":1}"), "{rest}");
+    }
+}
+
+#[test]
 fn the_stored_configuration_is_given_back_and_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let document = json!({
