@@ -35,7 +35,8 @@ run import postgresql-docs.json local:first/docs
 
 say "Copy: to a second local place, and to Parquet"
 run copy local:first/docs local:second/docs
-run copy local:first/docs docs.parquet
+echo '$ vecferry --json --quiet copy local:first/docs docs.parquet >receipt.jsonl'
+"$vecferry" --json --quiet copy local:first/docs docs.parquet >receipt.jsonl
 
 say "Verify: all three against each other, point by point"
 run verify local:first/docs local:second/docs
@@ -45,7 +46,7 @@ run verify docs.parquet local:first/docs
 say "Search in the copy: what is near paragraph 202, on deadlocks?"
 run peek local:second/docs --near 202 --limit 5
 
-say "Receipt of the first step, made again from the file to show it whole"
-run --json import postgresql-docs.json local:third/docs | tail -n 1
+say "The receipt of the copy to Parquet, a field a line"
+tail -n 1 receipt.jsonl | sed 's/.*"receipt"://; s/}}$/}/; s/,"/,\n "/g'
 
 say "Done: three copies, equal in every point"

@@ -53,7 +53,7 @@ Status check_same_vectors(const CollectionConfig& source, const CollectionConfig
 // A file holds one collection: whatever its name is, the place is taken.
 Result<bool> is_taken(const Endpoint& target, const StopToken& stop) {
   const auto capabilities = target.backend->capabilities();
-  if (capabilities.many_collections || !capabilities.readable) {
+  if (capabilities.many_collections || !capabilities.readable || !capabilities.writable) {
     return false;
   }
   ARROW_ASSIGN_OR_RAISE(const auto collections, target.backend->list(stop));
