@@ -3,6 +3,7 @@
 #include "arrow/util/float16.h"
 #include "vecferry/wire/fields_internal.h"
 #include "vecferry/wire/grpc_points.h"
+#include "vecferry/wire/id_text_internal.h"
 #include "vecferry/wire/payload_value_internal.h"
 #include "vecferry/wire/points_layout_internal.h"
 #include "vecferry/wire/shard_key.h"
@@ -14,15 +15,15 @@ size_t field_size(uint32_t field, size_t length) {
   return varint_size(uint64_t{field} << 3U) + varint_size(length) + length;
 }
 
-std::string id_message(const PointId& id) {
-  std::string out;
-  FieldWriter writer(&out);
+void append_id_message(const PointId& id, std::string* out) {
+  FieldWriter writer(out);
   if (id.is_uuid) {
-    writer.bytes(kIdUuid, to_string(id));
+    constexpr size_t kUuidText = 36;
+    writer.header(kIdUuid, kUuidText);
+    append_id_text(id, out);
   } else {
     writer.number(kIdNumber, id.number);
   }
-  return out;
 }
 
 std::string shard_key_message(std::string_view text) {
@@ -45,7 +46,8 @@ class PointWriter {
   /// False when gRPC cannot carry the payload; nothing was appended then.
   Result<bool> append(int64_t row, const PointLayout& layout, Shown shown, bool must_have_vectors,
                       BigIntegers big, std::string_view extra, uint32_t field, std::string* out) {
-    const std::string id = id_message(points_.id(row));
+    id_.clear();
+    append_id_message(points_.id(row), &id_);
     payload_.clear();
     if (shown.payload) {
       ARROW_ASSIGN_OR_RAISE(
@@ -61,12 +63,12 @@ class PointWriter {
     }
     const bool vectors = shown.vectors || must_have_vectors;
     const size_t vectors_length = vectors ? vectors_size(row) : 0;
-    size_t length = field_size(layout.id, id.size()) + payload_.size() + extra.size();
+    size_t length = field_size(layout.id, id_.size()) + payload_.size() + extra.size();
     length += vectors ? field_size(layout.vectors, vectors_length) : 0;
     length += key.empty() ? 0 : field_size(layout.shard_key, key.size());
     FieldWriter writer(out);
     writer.header(field, length);
-    writer.bytes(layout.id, id);
+    writer.bytes(layout.id, id_);
     out->append(payload_);
     out->append(extra);
     if (vectors) {
@@ -266,6 +268,7 @@ class PointWriter {
 
   const PointsView& points_;
   bool oneof_;
+  std::string id_{};
   std::string payload_{};
 };
 
@@ -297,6 +300,19 @@ void append_upsert_tail(const UpsertOptions& options, std::optional<std::string_
   if (options.update_mode) {
     writer.number(kUpsertMode, static_cast<uint64_t>(*options.update_mode));
   }
+}
+
+Status append_retrieved_points(const PointsView& points, Shown shown, uint32_t field,
+                               std::string* out) {
+  PointWriter writer(points, true);
+  for (int64_t row = 0; row < points.rows(); ++row) {
+    const auto written =
+        writer.append(row, kRetrievedPoint, shown, false, BigIntegers::kAsDouble, {}, field, out);
+    if (!written.ok()) {
+      return widen(written.status(), "point " + to_string(points.id(row)));
+    }
+  }
+  return Status::OK();
 }
 
 }  // namespace
@@ -363,20 +379,18 @@ Result<std::string> encode_scroll_response(const PointsView& points, Shown shown
   std::string out;
   FieldWriter writer(&out);
   if (next_page) {
-    writer.bytes(kScrollNext, id_message(*next_page));
+    std::string id;
+    append_id_message(*next_page, &id);
+    writer.bytes(kScrollNext, id);
   }
-  for (int64_t row = 0; row < points.rows(); ++row) {
-    ARROW_RETURN_NOT_OK(append_retrieved_point(points, row, shown, kScrollPoints, &out));
-  }
+  ARROW_RETURN_NOT_OK(append_retrieved_points(points, shown, kScrollPoints, &out));
   writer.fixed64(kScrollTime, seconds);
   return out;
 }
 
 Result<std::string> encode_get_response(const PointsView& points, Shown shown, double seconds) {
   std::string out;
-  for (int64_t row = 0; row < points.rows(); ++row) {
-    ARROW_RETURN_NOT_OK(append_retrieved_point(points, row, shown, kGetPoints, &out));
-  }
+  ARROW_RETURN_NOT_OK(append_retrieved_points(points, shown, kGetPoints, &out));
   FieldWriter(&out).fixed64(kGetTime, seconds);
   return out;
 }

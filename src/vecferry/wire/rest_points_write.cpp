@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "arrow/util/float16.h"
+#include "vecferry/wire/id_text_internal.h"
 #include "vecferry/wire/json_text_internal.h"
 #include "vecferry/wire/payload_value_internal.h"
 #include "vecferry/wire/rest_points.h"
@@ -160,14 +161,10 @@ std::optional<std::string_view> not_finite(const PointsView& points, int64_t row
 }  // namespace
 
 void append_id(const PointId& id, std::string* out) {
-  if (id.is_uuid) {
-    out->push_back('"');
-    out->append(to_string(id));
-    out->push_back('"');
-  } else {
-    const fmt::format_int text(id.number);
-    out->append(text.data(), text.size());
-  }
+  const std::string_view quote = id.is_uuid ? "\"" : "";
+  out->append(quote);
+  append_id_text(id, out);
+  out->append(quote);
 }
 
 void append_record(const PointsView& points, int64_t row, Shown shown,
