@@ -88,6 +88,7 @@ class Vecferry:
         )
         run = Run(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert tree(self.temporary) == {}, "left in TMPDIR"
+        assert "arrow/cpp" not in run.stderr, f"a library printed: {run.stderr}"
         allowed = code if isinstance(code, tuple) else (code,)
         assert run.code in allowed, f"exit {run.code}, not {code}: {args}\n{run.stdout}{run.stderr}"
         return run

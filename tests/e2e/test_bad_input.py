@@ -240,7 +240,7 @@ def little_room():
     resource.setrlimit(resource.RLIMIT_FSIZE, (100 << 10, 100 << 10))
 
 
-@pytest.mark.parametrize("target", ["out.json", "out.jsonl", "out.parquet", "local:db/docs"])
+@pytest.mark.parametrize("target", ["out.json", "out.jsonl.zst", "out.parquet", "local:db/docs"])
 def test_disk_full(vecferry, folder, example, target):
     before = tree(folder)
     error = vecferry.fails(

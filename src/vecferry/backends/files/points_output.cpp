@@ -134,6 +134,8 @@ Status PointsOutput::finish(const StopToken& stop) {
 void PointsOutput::abandon() {
   const std::lock_guard<std::mutex> lock(mutex_);
   broken_ = fail({.kind = ErrorKind::kNotFound, .what = "the file was given up"});
+  // Not left to its destructor, which would print on stderr what goes wrong.
+  discard(stream_->Close(), "the file is removed");
   sink_->discard();
 }
 
