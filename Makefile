@@ -9,7 +9,7 @@ setup:  ## install what is missing on this machine (the only step that uses the 
 
 release: setup
 	@mkdir -p build && cmake --preset release >build/release.log || { cat build/release.log; exit 1; }
-	@cmake --build --preset release
+	@cmake --build --preset release --target vecferry
 
 demo: release  ## build, then import, copy, verify and search a real collection
 	@examples/demo.sh
