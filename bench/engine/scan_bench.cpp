@@ -34,12 +34,10 @@ class Fixture {
 
  private:
   Fixture() {
-    auto opened = open_local(dir_.path() / "place");
-    if (opened.ok()) {
-      backend_ = *std::move(opened);
-    }
-    const Status made = backend_ == nullptr ? opened.status()
-                                            : seed_collection(*backend_, "points", kDim, points());
+    const Status made = [&]() -> Status {
+      ARROW_ASSIGN_OR_RAISE(backend_, open_local(dir_.path() / "place"));
+      return seed_collection(*backend_, "points", kDim, points());
+    }();
     if (!made.ok()) {
       made.Abort("cannot make the points");
     }

@@ -91,7 +91,7 @@ Status run(const std::vector<std::string>& words, bool report) {
   ARROW_ASSIGN_OR_RAISE(const auto backend, open_local(words.at(0)));
   const std::string& verb = words.at(1);
   if (verb == "load") {
-    const Status loaded = load(*backend, words.at(2), std::stoull(words.at(3)));
+    Status loaded = load(*backend, words.at(2), std::stoull(words.at(3)));
     if (!loaded.ok() && report) {
       report_leftovers(*backend, words);
     }

@@ -13,9 +13,9 @@ CollectionConfig worker_config() {
 }
 
 TestPoint worker_point(uint64_t id, uint64_t generation) {
-  std::vector<float> values;
-  for (int i = 0; i < 16; ++i) {
-    values.push_back(static_cast<float>(id * 31 + generation * 7) + static_cast<float>(i) / 16);
+  std::vector<float> values(16);
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(id * 31 + generation * 7) + static_cast<float>(i) / 16;
   }
   const auto index = static_cast<uint32_t>(generation);
   return {.id = PointId::of(id),

@@ -44,7 +44,7 @@ class LocalBackend : public Backend {
     ARROW_RETURN_NOT_OK(poll(stop));
     ARROW_ASSIGN_OR_RAISE(const auto shard, place_->shard(collection));
     auto points = shard->count(filter);
-    return points.ok() ? points : widen(points.status(), place_->where(collection));
+    return points.ok() ? points : place_->at(collection, points.status());
   }
 
   Status create(std::string_view name, const CollectionConfig& config, StopToken stop) override {
@@ -86,7 +86,7 @@ class LocalBackend : public Backend {
       return split_by_quantiles(std::move(sample), parts);
     };
     auto ranges = plan();
-    return ranges.ok() ? ranges : widen(ranges.status(), place_->where(collection));
+    return ranges.ok() ? ranges : place_->at(collection, ranges.status());
   }
 
   Result<std::unique_ptr<PointReader>> open_reader(std::string_view name,

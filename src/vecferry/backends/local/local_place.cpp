@@ -98,18 +98,6 @@ void remove_folder(const fs::path& folder) {
   }
 }
 
-// A shard that a finished collection must have, and that cannot be opened.
-Status damaged(const Status& status, const std::string& where) {
-  Failure failure = failure_of(widen(status, where));
-  if (failure.kind == ErrorKind::kNotFound) {
-    failure.kind = ErrorKind::kCorrupt;
-  }
-  if (failure.kind == ErrorKind::kCorrupt && failure.next.empty()) {
-    failure.next = "restore the collection's folder from a backup, or drop the collection";
-  }
-  return fail(std::move(failure));
-}
-
 // Indexes of `more` are added; one for the same path is replaced.
 void add_indexes(const std::vector<PayloadIndex>& more, std::vector<PayloadIndex>* indexes) {
   for (const auto& index : more) {
@@ -151,6 +139,20 @@ LocalPlace::~LocalPlace() {
 
 std::string LocalPlace::where(std::string_view collection) const {
   return fmt::format("collection '{}' in local:{}", collection, layout_.dir().string());
+}
+
+Status LocalPlace::at(std::string_view collection, const Status& status) const {
+  if (status.ok()) {
+    return status;
+  }
+  Failure failure = failure_of(widen(status, where(collection)));
+  if (failure.next.empty() && failure.kind == ErrorKind::kCorrupt) {
+    failure.next = "restore the collection's folder from a backup, or drop the collection";
+  }
+  if (failure.next.empty() && failure.kind == ErrorKind::kIo) {
+    failure.next = "check space (`df -h`), file size limit (`ulimit -f`) and rights there";
+  }
+  return fail(std::move(failure));
 }
 
 bool LocalPlace::loading(std::string_view collection) const {
@@ -240,7 +242,11 @@ Result<LocalPlace::Open*> LocalPlace::open(std::string_view collection) {
   ARROW_RETURN_NOT_OK(lock());
   auto shard = engine::Shard::open(layout_.shard(collection), record.config, {.wal = true});
   if (!shard.ok()) {
-    return damaged(shard.status(), where(collection));
+    // Its record says that it is finished, so what is not there is lost.
+    const Status& status = shard.status();
+    return at(collection, kind_of(status) == ErrorKind::kNotFound
+                              ? fail({.kind = ErrorKind::kCorrupt, .what = status.message()})
+                              : status);
   }
   Open opened{.shard = *std::move(shard)};
   return &open_.emplace(std::string(collection), std::move(opened)).first->second;
@@ -260,7 +266,7 @@ Status LocalPlace::close(std::string_view collection) {
   }
   const SharedShard shard = std::move(found->second.shard);
   open_.erase(found);
-  return widen(shard->close(), where(collection));
+  return at(collection, shard->close());
 }
 
 Result<SharedShard> LocalPlace::shard(std::string_view collection) {
@@ -321,7 +327,7 @@ Status LocalPlace::create(std::string_view collection, const CollectionConfig& c
   auto shard = engine::Shard::create(layout_.shard(collection), bare, {.wal = false});
   if (!shard.ok()) {
     remove_folder(layout_.folder(collection));
-    return widen(shard.status(), where(collection));
+    return at(collection, shard.status());
   }
   Open opened{.shard = *std::move(shard),
               .load = CollectionRecord{.name = std::string(collection),
@@ -365,7 +371,7 @@ Status LocalPlace::finish(std::string_view collection, const CollectionConfig& c
     ARROW_RETURN_NOT_OK(shard->flush());
     return poll(stop);
   };
-  ARROW_RETURN_NOT_OK(widen(build(), where(collection)));
+  ARROW_RETURN_NOT_OK(at(collection, build()));
   VECFERRY_KILL_POINT("local.flushed");
   shard.reset();
   const std::lock_guard guard(mutex_);
@@ -384,7 +390,7 @@ Status LocalPlace::publish(const CollectionRecord& record) {
     const Status closed = shard->close();
     if (!closed.ok()) {
       open_.erase(found);
-      return widen(closed, where(record.name));
+      return at(record.name, closed);
     }
   }
   ARROW_RETURN_NOT_OK(sync_tree(layout_.folder(record.name)));
@@ -415,7 +421,7 @@ Status LocalPlace::drop(std::string_view collection) {
     ARROW_ASSIGN_OR_RAISE(const auto names, layout_.collections());
     return no_collection(collection, layout_.dir(), names);
   }
-  if (const Status closed = close(collection); !closed.ok()) {
+  if (Status closed = close(collection); !closed.ok()) {
     if (kind_of(closed) == ErrorKind::kConflict) {
       return closed;
     }

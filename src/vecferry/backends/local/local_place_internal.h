@@ -35,6 +35,8 @@ class LocalPlace {
   const PlaceLayout& layout() const { return layout_; }
   /// "collection 'x' in local:DIR", for `where`.
   std::string where(std::string_view collection) const;
+  /// The engine's error with the collection in `where` and advice; OK stays OK.
+  Status at(std::string_view collection, const Status& status) const;
 
   /// Follow an alias. Errors: kNotFound for what is neither collection nor alias.
   Result<std::string> resolve(std::string_view name) const;

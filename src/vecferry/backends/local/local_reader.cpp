@@ -42,7 +42,7 @@ class LocalReader : public PointReader {
     if (shard_ == nullptr) {
       ARROW_ASSIGN_OR_RAISE(shard_, place_->shard(collection_));
     }
-    return widen(read(out), place_->where(collection_));
+    return place_->at(collection_, read(out));
   }
 
  private:

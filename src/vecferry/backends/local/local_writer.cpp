@@ -28,15 +28,15 @@ class LocalWriter : public PointWriter {
 
   Status upsert(const arrow::RecordBatch& batch) override {
     ARROW_RETURN_NOT_OK(poll(stop_));
-    return widen(write(batch), place_->where(collection_));
+    return place_->at(collection_, write(batch));
   }
 
   Status remove(std::span<const PointId> ids) override {
     ARROW_RETURN_NOT_OK(poll(stop_));
-    return widen(shard_->remove(ids), place_->where(collection_));
+    return place_->at(collection_, shard_->remove(ids));
   }
 
-  Status checkpoint() override { return widen(shard_->flush(), place_->where(collection_)); }
+  Status checkpoint() override { return place_->at(collection_, shard_->flush()); }
 
  private:
   Status write(const arrow::RecordBatch& batch) {
@@ -82,7 +82,7 @@ class LocalWriter : public PointWriter {
       }
       const std::string_view payload = points.payload(row);
       // Each level takes two bytes at least, so most payloads are not looked into.
-      if (payload.size() > 2 * kMaxPayloadDepth && nesting_depth(payload) > kMaxPayloadDepth) {
+      if (payload.size() / 2 > kMaxPayloadDepth && nesting_depth(payload) > kMaxPayloadDepth) {
         return fail({.kind = ErrorKind::kIncompatible,
                      .what = fmt::format("the payload of point {} is nested deeper than {} levels",
                                          to_string(points.id(row)), kMaxPayloadDepth),
