@@ -55,15 +55,16 @@ def test_plain_snapshot_reads_like_the_compressed_one(vecferry, folder, shared):
     assert vecferry.json("verify", "rich.snapshot", file)["equal"]
 
 
-def test_rich_snapshot_survives_the_text_forms(vecferry, shared):
+@pytest.mark.parametrize("form", ["rich.json", "rich.jsonl", "rich.jsonl.zst"])
+def test_rich_snapshot_survives_the_text_forms(vecferry, shared, form):
     """Named, float16, multi and sparse vectors, both kinds of id, missing vectors."""
     file = snapshot_file(shared, "packages_rich-1.18.3")
-    for target in ("rich.json", "rich.jsonl", "rich.jsonl.zst"):
-        vecferry.json("copy", file, target)
-        verdict = vecferry.json("verify", file, target)
-        assert verdict["equal"] and verdict["config_equal"], (target, verdict)
-        vecferry.json("import", target, f"local:{target}-db/rich")
-        assert vecferry.json("verify", file, f"local:{target}-db/rich")["equal"]
+    vecferry.json("copy", file, form)
+    vecferry.json("import", form, "local:db/rich")
+    verdict = vecferry.json("verify", form, "local:db/rich")
+    assert verdict["equal"] and verdict["config_equal"], verdict
+    verdict = vecferry.json("verify", file, "local:db/rich")
+    assert verdict["equal"] and verdict["config_equal"], verdict
 
 
 def test_settings_of_the_server_are_kept(vecferry, shared):
