@@ -12,8 +12,9 @@ check() {
   "$@" || failed+=("$name")
 }
 
+# The C header's tables are laid out by hand, which the formatter would fill as prose.
 cpp_format() {
-  git ls-files -z '*.cpp' '*.h' | xargs -0 clang-format-14 --dry-run --Werror
+  git ls-files -z '*.cpp' '*.h' ':!engine/include' | xargs -0 clang-format-14 --dry-run --Werror
 }
 
 clang_build() {
