@@ -213,8 +213,11 @@ Status PointsBuilder::append_sparse(size_t index, std::span<const uint32_t> indi
   }
   ARROW_RETURN_NOT_OK(vector->validity.Append(true));
   ARROW_RETURN_NOT_OK(vector->list_offsets.Append(static_cast<int32_t>(vector->inner)));
-  ARROW_RETURN_NOT_OK(vector->indices.Append(indices.data(), static_cast<int64_t>(indices.size())));
-  ARROW_RETURN_NOT_OK(vector->values.Append(values.data(), static_cast<int64_t>(values.size())));
+  if (!indices.empty()) {  // the data of an empty span may be null, which Append must not be given
+    ARROW_RETURN_NOT_OK(
+        vector->indices.Append(indices.data(), static_cast<int64_t>(indices.size())));
+    ARROW_RETURN_NOT_OK(vector->values.Append(values.data(), static_cast<int64_t>(values.size())));
+  }
   vector->inner += static_cast<int64_t>(indices.size());
   ++vector->rows;
   columns_->bytes += static_cast<int64_t>(indices.size() * 8);
