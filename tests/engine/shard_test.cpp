@@ -222,8 +222,10 @@ TEST(Shard, IsReadByManyThreadsWhileOneWrites) {
   const auto batch = testing::to_batch(plain_config(), plain_points(2000));
   ASSERT_TRUE(shard->upsert(*batch->Slice(0, 1000)).ok());
   std::atomic<int> failures = 0;
+  constexpr int kReaders = 3;
   std::vector<std::thread> readers;
-  for (int i = 0; i < 3; ++i) {
+  readers.reserve(kReaders);
+  for (int i = 0; i < kReaders; ++i) {
     readers.emplace_back([&] {
       const auto points = read_all(*shard, {.row_limit = 100});
       const bool ascending = std::is_sorted(

@@ -27,7 +27,7 @@ fs::path recorded(const std::string& name) {
   return fs::path(VECFERRY_SHARED_DIR) / "qdrant" / "snapshots" / (name + "-1.18.3.snapshot.zst");
 }
 
-#define NEED_RECORDED(name)                                        \
+#define VECFERRY_NEED_RECORDED(name)                               \
   if (!fs::exists(recorded(name))) {                               \
     GTEST_SKIP() << "needs ../shared/qdrant/snapshots/" << (name); \
   }
@@ -49,7 +49,7 @@ std::vector<TestPoint> points_of(const Shard& shard) {
 }
 
 TEST(Snapshot, OfACollectionOpensWithItsConfiguration) {
-  NEED_RECORDED("packages");
+  VECFERRY_NEED_RECORDED("packages");
   const TempDir dir;
   uint64_t last = 0;
   uint64_t total = 0;
@@ -75,7 +75,7 @@ TEST(Snapshot, OfACollectionOpensWithItsConfiguration) {
 }
 
 TEST(Snapshot, OfTwoShardsHoldsThePointsOfItsShardSnapshots) {
-  NEED_RECORDED("packages_rich");
+  VECFERRY_NEED_RECORDED("packages_rich");
   const TempDir dir;
   const auto snapshot =
       unpack_snapshot(recorded("packages_rich"), dir.path() / "all", {}, kNever).ValueOrDie();
@@ -83,7 +83,7 @@ TEST(Snapshot, OfTwoShardsHoldsThePointsOfItsShardSnapshots) {
   size_t points = 0;
   for (const auto& unpacked : snapshot.shards) {
     const std::string name = "packages_rich-shard-" + std::to_string(unpacked.id);
-    NEED_RECORDED(name);
+    VECFERRY_NEED_RECORDED(name);
     const auto alone = unpack_snapshot(recorded(name), dir.path() / name, {}, kNever).ValueOrDie();
     EXPECT_FALSE(alone.config);
     ASSERT_EQ(alone.shards.size(), 1U);
@@ -135,7 +135,7 @@ TEST(Snapshot, CutOrForeignIsAnErrorAndLeavesNothing) {
   EXPECT_EQ(kind_of(unpack_snapshot(dir.path() / "none", out, {}, kNever).status()),
             ErrorKind::kNotFound);
 
-  NEED_RECORDED("packages_rich-shard-0");
+  VECFERRY_NEED_RECORDED("packages_rich-shard-0");
   std::ifstream source(recorded("packages_rich-shard-0"), std::ios::binary);
   const std::string whole{std::istreambuf_iterator<char>(source), {}};
   for (const size_t left : {whole.size() / 3, whole.size() - 1}) {
@@ -144,7 +144,7 @@ TEST(Snapshot, CutOrForeignIsAnErrorAndLeavesNothing) {
 }
 
 TEST(Snapshot, StopsUnpackingWhenToldTo) {
-  NEED_RECORDED("packages");
+  VECFERRY_NEED_RECORDED("packages");
   const TempDir dir;
   arrow::StopSource source;
   source.RequestStop();
