@@ -47,6 +47,17 @@ def test_readme_commands_work(vecferry, folder):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_links_between_the_pages_lead_somewhere():
+    pages = [ROOT / "README.md", ROOT / "examples" / "README.md", *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
 def test_cli_page_is_current(binary):
     done = subprocess.run(
         ["python3", ROOT / "tools" / "make_cli_docs.py", "--check", binary],

@@ -1,6 +1,9 @@
 """JSON Lines and Parquet: round trips, compression, pipes, and what other programs read in them."""
 
 import json
+import re
+import time
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -198,3 +201,28 @@ def test_integers_and_floats_stay_apart(vecferry, folder):
     assert '"int":1,' in text and '"float":1.0,' in text
     assert f'"large":{2**63},' in text and f'"negative":{-(2**63)},' in text
     assert json.loads(text)["tiny"] == 5e-324
+
+
+def peak_mib(process):
+    """Most memory that a process had in use at once, watched until it ends."""
+    peak = 0
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        peak = max(peak, int(found[1]) >> 10) if found else peak
+        time.sleep(0.002)
+    return peak
+
+
+def test_a_large_file_takes_hardly_more_memory_than_a_small_one(
+    vecferry, folder, example, large, start
+):
+    vecferry.json("copy", large, "large.json", "--no-verify")
+    size_mib = (folder / "large.json").stat().st_size >> 20
+    assert size_mib > 150
+    peaks = {}
+    for file in (example.name, "large.json"):
+        process = start("-q", "copy", file, f"copy-of-{file}", "--memory", "16MiB")
+        peaks[file] = peak_mib(process)
+        assert process.returncode == 0
+    assert peaks["large.json"] < peaks[example.name] + size_mib / 3, peaks
