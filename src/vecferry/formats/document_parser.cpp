@@ -1,5 +1,3 @@
-#include "vecferry/formats/document_parser_internal.h"
-
 #include <fmt/format.h>
 #include <simdjson.h>
 
@@ -7,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "vecferry/formats/document_parser_internal.h"
 #include "vecferry/formats/float_text_internal.h"
 #include "vecferry/formats/payload_members_internal.h"
 #include "vecferry/formats/text_window_internal.h"

@@ -1,5 +1,3 @@
-#include "vecferry/formats/document_stream_internal.h"
-
 #include <fmt/format.h>
 
 #include <array>
@@ -8,6 +6,7 @@
 #include <utility>
 
 #include "arrow/io/interfaces.h"
+#include "vecferry/formats/document_stream_internal.h"
 
 namespace vecferry::formats {
 namespace {

@@ -1,5 +1,3 @@
-#include "vecferry/formats/float_text_internal.h"
-
 #include <fmt/format.h>
 
 #include <charconv>
@@ -7,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
+
+#include "vecferry/formats/float_text_internal.h"
 
 namespace vecferry::formats {
 namespace {

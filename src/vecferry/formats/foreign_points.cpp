@@ -1,5 +1,3 @@
-#include "vecferry/formats/foreign_points_internal.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@
 #include "arrow/type_traits.h"
 #include "arrow/util/float16.h"
 #include "vecferry/formats/document_parser_internal.h"
+#include "vecferry/formats/foreign_points_internal.h"
 #include "vecferry/formats/parquet_rows_internal.h"
 #include "vecferry/formats/payload_members_internal.h"
 #include "vecferry/model/canonical_payload.h"

@@ -1,5 +1,3 @@
-#include "vecferry/formats/parquet_rows_internal.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 #include "arrow/builder.h"
 #include "arrow/record_batch.h"
 #include "arrow/util/bitmap_ops.h"
+#include "vecferry/formats/parquet_rows_internal.h"
 
 namespace vecferry::formats {
 namespace {

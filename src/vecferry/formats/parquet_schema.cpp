@@ -1,5 +1,3 @@
-#include "vecferry/formats/parquet_schema_internal.h"
-
 #include <utility>
 
 #include "arrow/array.h"
@@ -7,6 +5,7 @@
 #include "arrow/extension/uuid.h"
 #include "arrow/extension_type.h"
 #include "arrow/type.h"
+#include "vecferry/formats/parquet_schema_internal.h"
 #include "vecferry/model/points_schema.h"
 
 namespace vecferry::formats {

@@ -1,8 +1,8 @@
-#include "vecferry/formats/payload_members_internal.h"
-
 #include <fmt/format.h>
 
 #include <charconv>
+
+#include "vecferry/formats/payload_members_internal.h"
 
 namespace vecferry::formats {
 namespace {

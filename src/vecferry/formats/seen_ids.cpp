@@ -1,8 +1,8 @@
-#include "vecferry/formats/seen_ids_internal.h"
-
 #include <xxhash.h>
 
 #include <utility>
+
+#include "vecferry/formats/seen_ids_internal.h"
 
 namespace vecferry::formats {
 namespace {

@@ -1,5 +1,3 @@
-#include "vecferry/formats/text_window_internal.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +5,7 @@
 #include <utility>
 
 #include "arrow/io/interfaces.h"
+#include "vecferry/formats/text_window_internal.h"
 
 namespace vecferry::formats {
 namespace {
