@@ -80,7 +80,7 @@ def test_settings_of_the_server_are_kept(vecferry, shared):
 
 
 def test_snapshot_is_only_read(vecferry, folder, shared, docs):
-    error = vecferry.fails("copy", docs, "out.snapshot", code=(1, 2, 6))
+    error = vecferry.fails("copy", docs, "out.snapshot", code=(1, 2))
     assert "out.snapshot" in error["where"]
     assert "read" in error["what"]
     assert not (folder / "out.snapshot").exists()
@@ -110,7 +110,7 @@ def test_snapshot_of_an_unknown_version(vecferry, folder, shared):
             new.addfile(member, io.BytesIO(content))
     (folder / "new.snapshot.zst").write_bytes(zstandard.compress(out.getvalue()))
     before = tree(folder)
-    error = vecferry.fails("import", "new.snapshot.zst", "local:db/rich", code=(1, 2, 6))
+    error = vecferry.fails("import", "new.snapshot.zst", "local:db/rich", code=(1, 2))
     assert "99.0.0" in error["what"] + error["where"]
     assert "new.snapshot.zst" in error["what"] + error["where"]
     assert tree(folder) == before

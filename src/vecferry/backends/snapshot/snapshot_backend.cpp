@@ -30,10 +30,26 @@ Status read_only(const fs::path& file) {
                .next = "copy it to a local place or another file"});
 }
 
-// A number as a key is another key than the string of its digits; text keeps them apart by quotes
-// only where it must.
+// A version that nobody knows is bad input like a cut file, not a target that cannot hold
+// something.
+Status as_bad_input(const Status& status) {
+  Failure failure = failure_of(status);
+  if (failure.kind == ErrorKind::kIncompatible) {
+    failure.kind = ErrorKind::kCorrupt;
+  }
+  return fail(std::move(failure));
+}
+
+// A number as a key is another key than the string of its digits: the text of such a string has
+// quotes (docs/qdrant-wire.md).
 std::string key_text(const Json& key) {
-  return key.is_string() ? key.get<std::string>() : key.dump();
+  if (!key.is_string()) {
+    return key.dump();
+  }
+  auto text = key.get<std::string>();
+  const bool like_number =
+      !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  return like_number || text.rfind('"', 0) == 0 ? key.dump() : text;
 }
 
 // shard id -> key, from the snapshot's shard_key_mapping.json: a list of {"key","shard_ids"}, or an
@@ -189,8 +205,11 @@ class SnapshotBackend : public Backend {
     ARROW_ASSIGN_OR_RAISE(auto spool,
                           snapshot::Spool::make(compressed ? size * kUnpackedTimes : size));
     const fs::path folder = spool.path() / "files";
-    ARROW_ASSIGN_OR_RAISE(const auto found,
-                          engine::unpack_snapshot(file_, folder, engine::Progress{}, stop));
+    auto unpacked_files = engine::unpack_snapshot(file_, folder, engine::Progress{}, stop);
+    if (!unpacked_files.ok()) {
+      return as_bad_input(unpacked_files.status());
+    }
+    const engine::UnpackedSnapshot& found = *unpacked_files;
     Unpacked unpacked{.spool = std::move(spool)};
     ARROW_ASSIGN_OR_RAISE(const auto keys, read_shard_keys(folder / "shard_key_mapping.json"));
     for (const auto& entry : found.shards) {
