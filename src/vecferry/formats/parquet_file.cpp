@@ -22,6 +22,7 @@
 #include "vecferry/formats/foreign_points_internal.h"
 #include "vecferry/formats/parquet_rows_internal.h"
 #include "vecferry/formats/parquet_schema_internal.h"
+#include "vecferry/formats/text_input.h"
 #include "vecferry/model/points_builder.h"
 #include "vecferry/model/points_schema.h"
 
@@ -35,20 +36,25 @@ using formats::RowChecker;
 constexpr int64_t kReadBufferBytes = int64_t{1} << 20;
 constexpr int64_t kInferRows = 1024;
 
+Status with_kind(const Status& status, const std::string& file) {
+  return read_failure(status, file);
+}
+
+template <typename T>
+Result<T> with_kind(Result<T> result, const std::string& file) {
+  return result.ok() ? std::move(result) : Result<T>(read_failure(result.status(), file));
+}
+
 // Parquet's lower level throws, and hostile counts make it allocate without end.
 template <typename Call>
 auto guarded(const std::string& file, Call call) -> decltype(call()) {
   try {
-    return call();
+    return with_kind(call(), file);
   } catch (const std::exception& error) {
     return fail({.kind = ErrorKind::kCorrupt,
                  .what = fmt::format("not readable as Parquet: {}", error.what()),
                  .where = file});
   }
-}
-
-Status damaged(const Status& status, const std::string& file) {
-  return classify(status, ErrorKind::kCorrupt, file, "the file is damaged; get it again");
 }
 
 struct RowGroup {
@@ -109,7 +115,7 @@ class ParquetFile::Impl {
     return guarded(input_.name, [&]() -> Status {
       ARROW_ASSIGN_OR_RAISE(const auto reader, open_reader(kInferRows));
       metadata_ = reader->parquet_reader()->metadata();
-      ARROW_RETURN_NOT_OK(damaged(reader->GetSchema(&schema_), input_.name));
+      ARROW_RETURN_NOT_OK(reader->GetSchema(&schema_));
       look_at_row_groups();
       head_.points_count = static_cast<uint64_t>(metadata_->num_rows());
       head_.collection_name = metadata_value(*metadata_, formats::kNameKey);
@@ -166,10 +172,8 @@ class ParquetFile::Impl {
       parquet::ArrowReaderProperties arrow_properties(false);
       arrow_properties.set_batch_size(batch_rows);
       arrow_properties.set_pre_buffer(false);
-      auto made = parquet::arrow::FileReader::Make(arrow::default_memory_pool(), std::move(reader),
-                                                   arrow_properties);
-      ARROW_RETURN_NOT_OK(damaged(made.status(), input_.name));
-      return made;
+      return parquet::arrow::FileReader::Make(arrow::default_memory_pool(), std::move(reader),
+                                              arrow_properties);
     });
   }
 
@@ -217,7 +221,7 @@ class ParquetFile::Impl {
       while (row < before_row) {
         ARROW_RETURN_NOT_OK(poll(stop));
         std::shared_ptr<arrow::RecordBatch> batch;
-        ARROW_RETURN_NOT_OK(damaged(batches->ReadNext(&batch), input_.name));
+        ARROW_RETURN_NOT_OK(batches->ReadNext(&batch));
         if (batch == nullptr) {
           return Status::OK();
         }
@@ -289,11 +293,11 @@ class ParquetFile::Impl {
     while (specs.size() < columns_.vectors.size()) {
       ARROW_RETURN_NOT_OK(poll(stop));
       std::shared_ptr<arrow::RecordBatch> batch;
-      ARROW_RETURN_NOT_OK(damaged(batches->ReadNext(&batch), input_.name));
+      ARROW_RETURN_NOT_OK(batches->ReadNext(&batch));
       if (batch == nullptr) {
         break;
       }
-      ARROW_RETURN_NOT_OK(damaged(batch->ValidateFull(), input_.name));
+      ARROW_RETURN_NOT_OK(batch->ValidateFull());
       ARROW_ASSIGN_OR_RAISE(const auto found,
                             formats::vectors_of(*batch, columns_, foreign_.distance));
       for (const auto& spec : found) {
@@ -403,7 +407,7 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
       std::shared_ptr<arrow::RecordBatch> batch;
       const Status read = batches_->ReadNext(&batch);
       if (!read.ok()) {
-        return widen(damaged(read, file_->name()),
+        return widen(read_failure(read, file_->name()),
                      fmt::format("row group {}, row {} and after", parts_[part_].group,
                                  parts_[part_].first_row + done_in_part_));
       }
@@ -447,7 +451,7 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
     }
     auto batches =
         reader_->GetRecordBatchReader({parts_[part_].group}, file_->leaves_of(wanted_fields()));
-    ARROW_RETURN_NOT_OK(damaged(batches.status(), file_->name()));
+    ARROW_RETURN_NOT_OK(batches.status());
     ARROW_ASSIGN_OR_RAISE(batches_, std::move(batches));
     done_in_part_ = 0;
     return Status::OK();
@@ -490,7 +494,7 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
 
   Result<std::shared_ptr<arrow::RecordBatch>> converted(const arrow::RecordBatch& batch,
                                                         int64_t first_row) {
-    ARROW_RETURN_NOT_OK(damaged(batch.ValidateFull(), file_->name()));
+    ARROW_RETURN_NOT_OK(batch.ValidateFull());
     if (builder_ == nullptr) {
       ARROW_ASSIGN_OR_RAISE(builder_, PointsBuilder::make(schema_));
       ARROW_ASSIGN_OR_RAISE(columns_, formats::foreign_columns(*batch.schema(), file_->name()));

@@ -3,6 +3,7 @@
 #include "arrow/io/compressed.h"
 #include "arrow/io/interfaces.h"
 #include "arrow/util/compression.h"
+#include "arrow/util/io_util.h"
 
 namespace vecferry {
 namespace {
@@ -16,6 +17,13 @@ Result<std::unique_ptr<arrow::util::Codec>> codec_for(FileCompression compressio
 }
 
 }  // namespace
+
+Status read_failure(const Status& status, const std::string& file) {
+  return arrow::internal::ErrnoFromStatus(status) != 0
+             ? classify(status, ErrorKind::kIo, file)
+             : classify(status, ErrorKind::kCorrupt, file,
+                        "the file is damaged or cut short; get it again");
+}
 
 Result<std::shared_ptr<arrow::io::InputStream>> decompress(
     std::shared_ptr<arrow::io::InputStream> stream, FileCompression compression) {

@@ -21,6 +21,10 @@ struct TextInput {
   std::function<Result<std::shared_ptr<arrow::io::InputStream>>()> open{};  ///< decompressed
 };
 
+/// The error of a reader below: kIo when the system refused a read, else the bytes are wrong and it
+/// is kCorrupt; one of our own stays as it is. OK stays OK.
+Status read_failure(const Status& status, const std::string& file);
+
 /// A stream of what the compressed stream holds; the same stream for kNone.
 Result<std::shared_ptr<arrow::io::InputStream>> decompress(
     std::shared_ptr<arrow::io::InputStream> stream, FileCompression compression);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "arrow/io/interfaces.h"
+#include "vecferry/formats/text_input.h"
 #include "vecferry/formats/text_window_internal.h"
 
 namespace vecferry::formats {
@@ -55,8 +56,7 @@ Result<bool> TextWindow::more() {
   }
   const auto read = stream_->Read(static_cast<int64_t>(kBlockBytes), buffer_.data() + end_);
   if (!read.ok()) {
-    return classify(read.status(), ErrorKind::kCorrupt, name_,
-                    "the file is damaged or cut short; get it again");
+    return read_failure(read.status(), name_);
   }
   end_ += static_cast<size_t>(*read);
   return *read > 0;

@@ -164,6 +164,13 @@ Status PointsBuilder::append_vector(size_t index, std::span<const float> values)
       break;
     case ElementType::kFloat16:
       for (const float value : values) {
+        if (std::isfinite(value) && arrow::util::Float16(value).is_infinity()) {
+          return fail({.kind = ErrorKind::kIncompatible,
+                       .what = fmt::format("{} is beyond the range of a float16", value),
+                       .where = fmt::format("vector '{}' of float16", spec.name)});
+        }
+      }
+      for (const float value : values) {
         const uint16_t half = arrow::util::Float16(value).bits();
         vector->elements.UnsafeAppend(&half, sizeof half);
       }
