@@ -51,7 +51,7 @@ void count_vector_bytes(benchmark::State& state) {
 
 void digest_a_batch(benchmark::State& state) {
   const auto batch = batch_of(static_cast<uint32_t>(state.range(0)));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     RangeDigest sum;
     must(digest_batch(*batch, &sum, nullptr));
     benchmark::DoNotOptimize(sum);
@@ -63,7 +63,7 @@ BENCHMARK(digest_a_batch)->Arg(8)->Arg(128)->Arg(384)->Arg(1536)->Arg(4096);
 void bare_xxh3_a_vector(benchmark::State& state) {
   const auto batch = batch_of(static_cast<uint32_t>(state.range(0)));
   const PointsView points = PointsView::make(*batch).ValueOrDie();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (int64_t row = 0; row < kRows; ++row) {
       const auto elements = points.vectors().front().elements(row);
       auto hash = XXH3_128bits(elements.data(), elements.size_bytes());

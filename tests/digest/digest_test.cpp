@@ -49,7 +49,7 @@ CollectionConfig golden_config() {
                          {"s", VectorKind::kSparse, ElementType::kFloat32, 0, Distance::kDot}});
 }
 
-testing::TestVector bytes(std::vector<int> values) {
+testing::TestVector bytes(const std::vector<int>& values) {
   testing::TestVector vector;
   for (const int value : values) {
     vector.elements.push_back(static_cast<std::byte>(value));

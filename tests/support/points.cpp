@@ -243,6 +243,7 @@ TestVector Generator::vector(const VectorSpec& spec, const GeneratorOptions& opt
       bytes = bytes_of(values);
     } else if (spec.element == ElementType::kFloat16) {
       std::vector<uint16_t> halves;
+      halves.reserve(values.size());
       for (const float value : values) {
         halves.push_back(arrow::util::Float16(value).bits());
       }

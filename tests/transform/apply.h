@@ -18,7 +18,7 @@ inline std::vector<TestPoint> applied(Transform& transform,
                                       const std::shared_ptr<arrow::RecordBatch>& batch) {
   const auto whole = transform.apply(batch).ValueOrDie();
   must(validate_points(*whole));
-  const auto points = to_points(*whole);
+  auto points = to_points(*whole);
   std::vector<TestPoint> in_slices;
   const int64_t step = 1 + batch->num_rows() / 3;
   for (int64_t first = 0; first < batch->num_rows(); first += step) {

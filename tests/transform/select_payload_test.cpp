@@ -1,5 +1,6 @@
 #include "vecferry/transform/select_payload.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -12,11 +13,11 @@ namespace {
 
 using testing::payload_after;
 
-std::string keep(std::vector<std::string> paths, std::string payload) {
+std::string keep(const std::vector<std::string>& paths, std::string payload) {
   return payload_after(*keep_payload(paths).ValueOrDie(), std::move(payload));
 }
 
-std::string drop(std::vector<std::string> paths, std::string payload) {
+std::string drop(const std::vector<std::string>& paths, std::string payload) {
   return payload_after(*drop_payload(paths).ValueOrDie(), std::move(payload));
 }
 
@@ -83,7 +84,7 @@ nlohmann::json select(const nlohmann::json& value, const std::string& path, bool
   if (value.is_object()) {
     auto kept = nlohmann::json::object();
     for (const auto& [key, each] : value.items()) {
-      const std::string at = path.empty() ? key : path + "." + key;
+      const std::string at = path.empty() ? key : fmt::format("{}.{}", path, key);
       if (stays(at)) {
         kept[key] = select(each, at, keeping, wanted);
       }
