@@ -15,6 +15,7 @@ struct Version {
   int minor = 0;
   int patch = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): what the compiler writes for <=> is no pointer
   friend auto operator<=>(const Version&, const Version&) = default;
 };
 
@@ -60,8 +61,8 @@ struct Features {
   bool storage_quota = false;          ///< 1.19.0: answers 507
 };
 
-/// `version` as GET / or HealthCheck tells it: "1.18.3", "1.19.0-dev".
+/// `text` as GET / or HealthCheck tells it: "1.18.3", "1.19.0-dev".
 /// Errors: kIncompatible for one before 1.8, another major version, or text that is none.
-Result<Features> features_of(std::string_view version);
+Result<Features> features_of(std::string_view text);
 
 }  // namespace vecferry::wire

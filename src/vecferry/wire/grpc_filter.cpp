@@ -39,40 +39,60 @@ bool has(const Json& json, const char* key) {
 
 // ---- JSON to message ----
 
+// One side of a range, in whichever message it is.
+template <typename Message, typename Value>
+void set_bound(std::string_view key, const Value& value, Message* range) {
+  if (key == "lt") {
+    range->set_lt(value);
+  } else if (key == "lte") {
+    range->set_lte(value);
+  } else if (key == "gt") {
+    range->set_gt(value);
+  } else {
+    range->set_gte(value);
+  }
+}
+void set_bound(std::string_view key, const Timestamp& value, qdrant::DatetimeRange* range) {
+  if (key == "lt") {
+    *range->mutable_lt() = value;
+  } else if (key == "lte") {
+    *range->mutable_lte() = value;
+  } else if (key == "gt") {
+    *range->mutable_gt() = value;
+  } else {
+    *range->mutable_gte() = value;
+  }
+}
+
+Status read_bound(std::string_view key, const Json& bound, qdrant::DatetimeRange* range) {
+  const auto microseconds =
+      bound.is_string() ? parse_datetime(bound.get<std::string>()) : std::nullopt;
+  if (!microseconds) {
+    return cannot_say(bound.dump() + " is no date");
+  }
+  set_bound(key, TimeUtil::MicrosecondsToTimestamp(*microseconds), range);
+  return Status::OK();
+}
+Status read_bound(std::string_view key, const Json& bound, qdrant::ValuesCount* range) {
+  if (!bound.is_number_unsigned()) {
+    return cannot_say(bound.dump() + " as a count");
+  }
+  set_bound(key, bound.get<uint64_t>(), range);
+  return Status::OK();
+}
+Status read_bound(std::string_view key, const Json& bound, qdrant::Range* range) {
+  if (!bound.is_number()) {
+    return cannot_say(bound.dump() + " as a bound");
+  }
+  set_bound(key, bound.get<double>(), range);
+  return Status::OK();
+}
+
 template <typename Message>
 Status read_bounds(const Json& json, Message* range) {
   for (const auto& item : json.items()) {
-    const Json& bound = item.value();
-    if (bound.is_null()) {
-      continue;
-    }
-    const std::string& key = item.key();
-    if constexpr (std::is_same_v<Message, qdrant::DatetimeRange>) {
-      const auto microseconds =
-          bound.is_string() ? parse_datetime(bound.get<std::string>()) : std::nullopt;
-      if (!microseconds) {
-        return cannot_say(bound.dump() + " is no date");
-      }
-      const Timestamp time = TimeUtil::MicrosecondsToTimestamp(*microseconds);
-      *(key == "lt"    ? range->mutable_lt()
-        : key == "lte" ? range->mutable_lte()
-        : key == "gt"  ? range->mutable_gt()
-                       : range->mutable_gte()) = time;
-    } else {
-      constexpr bool kWhole = std::is_same_v<Message, qdrant::ValuesCount>;
-      if (kWhole ? !bound.is_number_unsigned() : !bound.is_number()) {
-        return cannot_say(bound.dump() + " as a bound");
-      }
-      const auto number = bound.get<std::conditional_t<kWhole, uint64_t, double>>();
-      if (key == "lt") {
-        range->set_lt(number);
-      } else if (key == "lte") {
-        range->set_lte(number);
-      } else if (key == "gt") {
-        range->set_gt(number);
-      } else {
-        range->set_gte(number);
-      }
+    if (!item.value().is_null()) {
+      ARROW_RETURN_NOT_OK(read_bound(item.key(), item.value(), range));
     }
   }
   return Status::OK();
@@ -82,6 +102,28 @@ bool fits_integer(const Json& json) {
   return json.is_number_integer() &&
          (!json.is_number_unsigned() ||
           json.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
+}
+
+// Numbers or strings; a list of none is of strings.
+Status read_set(const Json& values, bool except, qdrant::Match* match) {
+  if (values.empty() || !fits_integer(values[0])) {
+    auto* strings = except ? match->mutable_except_keywords() : match->mutable_keywords();
+    for (const auto& value : values) {
+      if (!value.is_string()) {
+        return cannot_say("match of " + value.dump());
+      }
+      strings->add_strings(value.get<std::string>());
+    }
+    return Status::OK();
+  }
+  auto* integers = except ? match->mutable_except_integers() : match->mutable_integers();
+  for (const auto& value : values) {
+    if (!fits_integer(value)) {
+      return cannot_say("match of " + value.dump());
+    }
+    integers->add_integers(value.get<int64_t>());
+  }
+  return Status::OK();
 }
 
 Status read_match(const Json& json, qdrant::Match* match) {
@@ -110,28 +152,9 @@ Status read_match(const Json& json, qdrant::Match* match) {
   }
   for (const bool except : {false, true}) {
     const char* key = except ? "except" : "any";
-    if (!has(json, key) || !json[key].is_array()) {
-      continue;
+    if (has(json, key) && json[key].is_array()) {
+      return read_set(json[key], except, match);
     }
-    const Json& values = json[key];
-    if (!values.empty() && fits_integer(values[0])) {
-      auto* integers = except ? match->mutable_except_integers() : match->mutable_integers();
-      for (const auto& value : values) {
-        if (!fits_integer(value)) {
-          return cannot_say("match of " + value.dump());
-        }
-        integers->add_integers(value.get<int64_t>());
-      }
-      return Status::OK();
-    }
-    auto* strings = except ? match->mutable_except_keywords() : match->mutable_keywords();
-    for (const auto& value : values) {
-      if (!value.is_string()) {
-        return cannot_say("match of " + value.dump());
-      }
-      strings->add_strings(value.get<std::string>());
-    }
-    return Status::OK();
   }
   return cannot_say("match " + json.dump());
 }

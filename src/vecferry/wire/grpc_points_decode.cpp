@@ -251,22 +251,10 @@ class PointsDecoder::Impl {
             return malformed("a vector");
           }
           break;
-        case kOldIndices: {
-          if (fields.type() != WireType::kBytes) {
-            return malformed("sparse indices");
-          }
+        case kOldIndices:
           old_sparse = true;
-          FieldReader wrapped(fields.bytes());
-          while (wrapped.next()) {
-            if (wrapped.field() == 1 && !add_indices(wrapped, &indices_)) {
-              return malformed("sparse indices");
-            }
-          }
-          if (wrapped.failed()) {
-            return malformed("sparse indices");
-          }
+          ARROW_RETURN_NOT_OK(old_indices(fields));
           break;
-        }
         case kOldCount:
           if (fields.type() != WireType::kVarint) {
             return malformed("a multivector");
@@ -311,6 +299,20 @@ class PointsDecoder::Impl {
       return sink_.sparse(name, indices_, aligned(floats_.bytes()));
     }
     return sink_.dense(name, floats_.bytes(), old_count);
+  }
+
+  // SparseIndices, which the deprecated form has beside `data`.
+  Status old_indices(const FieldReader& fields) {
+    if (fields.type() != WireType::kBytes) {
+      return malformed("sparse indices");
+    }
+    FieldReader wrapped(fields.bytes());
+    while (wrapped.next()) {
+      if (wrapped.field() == 1 && !add_indices(wrapped, &indices_)) {
+        return malformed("sparse indices");
+      }
+    }
+    return wrapped.failed() ? malformed("sparse indices") : Status::OK();
   }
 
   Status add_dense(std::string_view message) {
@@ -409,6 +411,21 @@ Result<std::string> read_shard_key(std::string_view message) {
   return *std::move(key);
 }
 
+namespace {
+
+Status read_selector(std::string_view message, std::vector<std::string>* keys) {
+  FieldReader fields(message);
+  while (fields.next()) {
+    if (fields.is(kSelectorKeys, WireType::kBytes)) {
+      ARROW_ASSIGN_OR_RAISE(auto key, read_shard_key(fields.bytes()));
+      keys->push_back(std::move(key));
+    }
+  }
+  return fields.failed() ? malformed("a shard key selector") : Status::OK();
+}
+
+}  // namespace
+
 PointsDecoder::PointsDecoder(PointsBuilder* builder, Direction direction)
     : impl_(std::make_unique<Impl>(builder, direction)) {}
 PointsDecoder::~PointsDecoder() = default;
@@ -445,19 +462,10 @@ Result<UpsertHead> read_upsert_head(std::string_view message) {
       case kUpsertPoints:
         ++head.points;
         break;
-      case kUpsertShardKeys: {
-        FieldReader keys(bytes ? fields.bytes() : std::string_view());
-        while (keys.next()) {
-          if (keys.is(kSelectorKeys, WireType::kBytes)) {
-            ARROW_ASSIGN_OR_RAISE(auto key, read_shard_key(keys.bytes()));
-            head.shard_keys.push_back(std::move(key));
-          }
-        }
-        if (keys.failed()) {
-          return malformed("a shard key selector");
-        }
+      case kUpsertShardKeys:
+        ARROW_RETURN_NOT_OK(
+            read_selector(bytes ? fields.bytes() : std::string_view(), &head.shard_keys));
         break;
-      }
       case kUpsertFilter:
         if (bytes) {
           head.update_filter = fields.bytes();

@@ -282,16 +282,7 @@ class Filler {
       return Status::OK();
     }
     if (name == "MaxOptimizationThreads") {
-      auto* threads = static_cast<qdrant::MaxOptimizationThreads*>(message);
-      if (json == "auto") {
-        threads->set_setting(qdrant::MaxOptimizationThreads::Auto);
-        return Status::OK();
-      }
-      if (!json.is_number_unsigned()) {
-        return wrong(json, path);
-      }
-      threads->set_value(json.get<uint64_t>());
-      return Status::OK();
+      return threads(json, path, static_cast<qdrant::MaxOptimizationThreads*>(message));
     }
     if (name == "BinaryQuantizationQueryEncoding") {
       return fields(Json{{"setting", json}}, path, message);
@@ -301,12 +292,7 @@ class Filler {
       return Status::OK();
     }
     if (name == "OptimizerStatus") {
-      auto* status = static_cast<qdrant::OptimizerStatus*>(message);
-      status->set_ok(json == "ok");
-      if (json.is_object() && json.contains("error") && json["error"].is_string()) {
-        status->set_error(json["error"].get<std::string>());
-      }
-      return Status::OK();
+      return optimizer_status(json, static_cast<qdrant::OptimizerStatus*>(message));
     }
     if (name == "StopwordsSet" && json.is_string()) {
       return fields(Json{{"languages", {json}}}, path, message);
@@ -314,15 +300,8 @@ class Filler {
     if (!json.is_object()) {
       return wrong(json, path);
     }
-    if (name == "VectorsConfig") {
-      return fields(
-          Json{{json.contains("size") && json["size"].is_number() ? "params" : "params_map", json}},
-          path, message);
-    }
-    if (name == "VectorsConfigDiff") {
-      const bool unnamed = json.size() == 1 && json.contains("");
-      return fields(unnamed ? Json{{"params", json[""]}} : Json{{"params_map", json}}, path,
-                    message);
+    if (name == "VectorsConfig" || name == "VectorsConfigDiff") {
+      return vectors(json, path, message);
     }
     if (const auto* map = lone_map(message->GetDescriptor())) {
       return field(json, path, *map, message);
@@ -465,6 +444,37 @@ class Filler {
       }
     }
     return wrong(json, path);
+  }
+
+  static Status threads(const Json& json, const std::string& path,
+                        qdrant::MaxOptimizationThreads* threads) {
+    if (json == "auto") {
+      threads->set_setting(qdrant::MaxOptimizationThreads::Auto);
+      return Status::OK();
+    }
+    if (!json.is_number_unsigned()) {
+      return wrong(json, path);
+    }
+    threads->set_value(json.get<uint64_t>());
+    return Status::OK();
+  }
+
+  static Status optimizer_status(const Json& json, qdrant::OptimizerStatus* status) {
+    status->set_ok(json == "ok");
+    if (json.is_object() && json.contains("error") && json["error"].is_string()) {
+      status->set_error(json["error"].get<std::string>());
+    }
+    return Status::OK();
+  }
+
+  // One vector, or several by name; a change of the unnamed one is under "".
+  Status vectors(const Json& json, const std::string& path, Message* message) {
+    if (message->GetDescriptor()->name() == "VectorsConfig") {
+      const bool one = json.contains("size") && json["size"].is_number();
+      return fields(Json{{one ? "params" : "params_map", json}}, path, message);
+    }
+    const bool one = json.size() == 1 && json.contains("");
+    return fields(one ? Json{{"params", json[""]}} : Json{{"params_map", json}}, path, message);
   }
 
   Status stemmer(const Json& json, const std::string& path, qdrant::StemmingAlgorithm* stemmer) {

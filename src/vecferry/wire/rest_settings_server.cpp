@@ -190,6 +190,24 @@ Status patch_vectors(Json& params, const Json& wanted) {
   return Status::OK();
 }
 
+// Top-level keys are replaced, null removes one, and `{}` is nothing to do.
+void patch_metadata(Json& settings, const Json& wanted) {
+  if (!wanted.is_object() || wanted.empty()) {
+    return;
+  }
+  Json& metadata = settings["metadata"];
+  if (!metadata.is_object()) {
+    metadata = Json::object();
+  }
+  for (const auto& item : wanted.items()) {
+    if (item.value().is_null()) {
+      metadata.erase(item.key());
+    } else {
+      metadata[item.key()] = item.value();
+    }
+  }
+}
+
 Result<CollectionConfig> patched_with(const CollectionConfig& config, const Json& body) {
   Json settings = Json::parse(config.settings_json);
   Json& params = settings["params"];
@@ -225,19 +243,7 @@ Result<CollectionConfig> patched_with(const CollectionConfig& config, const Json
     }
     merge(strict, wanted);
   }
-  if (const Json wanted = member(body, "metadata"); wanted.is_object() && !wanted.empty()) {
-    Json& metadata = settings["metadata"];
-    if (!metadata.is_object()) {
-      metadata = Json::object();
-    }
-    for (const auto& item : wanted.items()) {
-      if (item.value().is_null()) {
-        metadata.erase(item.key());
-      } else {
-        metadata[item.key()] = item.value();
-      }
-    }
-  }
+  patch_metadata(settings, member(body, "metadata"));
   return read_back(settings, config);
 }
 

@@ -211,7 +211,6 @@ Result<std::string> result_of(std::string_view body) {
     for (auto next : object) {
       simdjson::ondemand::field field;
       std::string_view key;
-      simdjson::ondemand::value value;
       if (std::move(next).get(field) != simdjson::SUCCESS ||
           field.unescaped_key().get(key) != simdjson::SUCCESS) {
         break;
