@@ -5,6 +5,7 @@
 #include "tests/support/backends.h"
 #include "vecferry/backends/memory/memory_backend.h"
 #include "vecferry/ops/explain.h"
+#include "vecferry/transform/round_floats.h"
 
 namespace vecferry {
 namespace {
@@ -76,6 +77,27 @@ TEST_F(VerifyTest, APlaceThatNormalisesComparesEqual) {
   const auto report = verify(forward, progress, kNoStop).ValueOrDie();
   EXPECT_TRUE(report.points.equal);
   EXPECT_EQ(report.transforms.size(), 1U);
+}
+
+// Floats that print with an exponent may move on every trip through the engine's parser.
+TEST_F(VerifyTest, CopiesBetweenPlacesThatRoundCompareEqual) {
+  MemoryOptions rounding;
+  rounding.capabilities.rounds_payload_floats = true;
+  const auto source = memory_backend(rounding);
+  const auto target = memory_backend(rounding);
+  auto points = points_;
+  for (size_t i = 0; i < points.size(); ++i) {
+    points[i].payload = "{\"tiny\":1.2345678901234" + std::to_string(100 + i) + "e-7}";
+  }
+  must(testing::fill(*source, "c", config_, points));
+  const auto trip = round_floats();
+  const auto batch = trip->apply(testing::to_batch(config_, points)).ValueOrDie();
+  ASSERT_GT(trip->counts()["floats_rounded"], 0U);
+  must(testing::fill(*target, "c", config_, testing::to_points(*batch)));
+  Progress progress;
+  const VerifyRequest both{.a = {.backend = source.get(), .collection = "c", .label = "a"},
+                           .b = {.backend = target.get(), .collection = "c", .label = "b"}};
+  EXPECT_TRUE(verify(both, progress, kNoStop).ValueOrDie().points.equal);
 }
 
 TEST_F(VerifyTest, OtherVectorsDifferInsteadOfFailing) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "vecferry/transform/round_floats.h"
+
 namespace vecferry {
 namespace {
 
@@ -44,8 +46,16 @@ Result<Prepared> prepare_sides(const VerifyRequest& request, const StopToken& st
   Sides& sides = prepared.sides;
   ARROW_ASSIGN_OR_RAISE(const auto config_a, prepare(request.a, request.selection, &sides.a, stop));
   ARROW_ASSIGN_OR_RAISE(const auto config_b, prepare(request.b, request.selection, &sides.b, stop));
-  const auto facts_a = facts_of(request.a.backend->capabilities());
-  const auto facts_b = facts_of(request.b.backend->capabilities());
+  auto facts_a = facts_of(request.a.backend->capabilities());
+  auto facts_b = facts_of(request.b.backend->capabilities());
+  if (facts_a.rounds_payload_floats && facts_b.rounds_payload_floats) {
+    // Each copy between the two may have moved a float once more: compare where they come to rest.
+    facts_a.rounds_payload_floats = false;
+    facts_b.rounds_payload_floats = false;
+    sides.transforms.push_back(settle_floats()->describe());
+    sides.a.transforms.push_back(settle_floats());
+    sides.b.transforms.push_back(settle_floats());
+  }
   ARROW_RETURN_NOT_OK(
       add_adaptation(adapt(config_a, facts_a, config_b, facts_b), sides.a, sides.transforms));
   // The other way round only for what the places do; converting elements both ways would undo it.

@@ -157,10 +157,18 @@ bool is_engine_integer(const NumberShape& shape, std::string_view text) {
   return digits.size() < limit.size() || (digits.size() == limit.size() && digits <= limit);
 }
 
+// Into the engine and out of it is two parses. Far more than any float was seen to need is enough
+// to settle it.
+constexpr int kTrip = 2;
+constexpr int kSettled = 64;
+
 class RoundFloats : public Transform {
  public:
+  explicit RoundFloats(int parses) : parses_(parses) {}
+
   std::string describe() const override {
-    return "rounds payload floats as the target's JSON parser does";
+    return parses_ == kTrip ? "rounds payload floats as the target's JSON parser does"
+                            : "settles payload floats, which both places' JSON parser may round";
   }
 
   Result<CollectionConfig> config(const CollectionConfig& before) const override { return before; }
@@ -189,7 +197,9 @@ class RoundFloats : public Transform {
     return edit_payloads(batch, edit, &changed_);
   }
 
-  std::unique_ptr<Transform> clone() const override { return std::make_unique<RoundFloats>(); }
+  std::unique_ptr<Transform> clone() const override {
+    return std::make_unique<RoundFloats>(parses_);
+  }
 
   std::map<std::string, uint64_t> counts() const override { return {{"floats_rounded", changed_}}; }
 
@@ -224,22 +234,29 @@ class RoundFloats : public Transform {
     return copied;
   }
 
-  // Into the engine and out of it: parsed, stored as text, parsed, printed.
+  // Parsed, stored as text, parsed, printed; and so on until it stays.
   bool round_one(std::string_view number) {
     double value = 0;
     if (!parse_as_engine(number, &value)) {
       return false;
     }
-    rounded_.clear();
-    append_float(value, &rounded_);
-    if (!parse_as_engine(rounded_, &value)) {
-      return false;
+    for (int parse = 1; parse < parses_; ++parse) {
+      const double before = value;
+      rounded_.clear();
+      append_float(before, &rounded_);
+      if (!parse_as_engine(rounded_, &value)) {
+        return false;
+      }
+      if (value == before) {
+        break;
+      }
     }
     rounded_.clear();
     append_float(value, &rounded_);
     return true;
   }
 
+  int parses_;
   std::string rounded_{};
   uint64_t changed_ = 0;
 };
@@ -263,7 +280,11 @@ bool parse_as_engine(std::string_view number, double* value) {
 }
 
 std::unique_ptr<Transform> round_floats() {
-  return std::make_unique<RoundFloats>();
+  return std::make_unique<RoundFloats>(kTrip);
+}
+
+std::unique_ptr<Transform> settle_floats() {
+  return std::make_unique<RoundFloats>(kSettled);
 }
 
 }  // namespace vecferry

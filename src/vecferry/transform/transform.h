@@ -12,9 +12,9 @@
 namespace vecferry {
 
 /// A pure change to a configuration and to batches of points: the same batch always becomes the
-/// same batch, and applied to its own result it changes nothing. What a target would do to points
-/// by itself is a transform first, so that comparisons need no tolerance. Thread: one caller at a
-/// time; every lane has a clone.
+/// same batch, and applied to its own result it changes nothing (but for round_floats.h). What a
+/// target would do to points by itself is a transform first, so that comparisons need no tolerance.
+/// Thread: one caller at a time; every lane has a clone.
 class Transform {
  public:
   virtual ~Transform() = default;
