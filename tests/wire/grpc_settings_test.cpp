@@ -32,15 +32,6 @@ Message request_of(const json& exchange) {
   return message;
 }
 
-void drop_nulls(json& value) {
-  if (!value.is_structured()) {
-    return;
-  }
-  for (auto it = value.begin(); it != value.end();) {
-    drop_nulls(*it);
-    it = value.is_object() && it->is_null() ? value.erase(it) : std::next(it);
-  }
-}
 
 // The recording through both directions: our body of a recorded message makes that message again,
 // and a server of ours that works on bodies shows the recorded info.
