@@ -32,7 +32,6 @@ Message request_of(const json& exchange) {
   return message;
 }
 
-
 // The recording through both directions: our body of a recorded message makes that message again,
 // and a server of ours that works on bodies shows the recorded info.
 TEST(GrpcSettings, RecordedMessagesComeBack) {
