@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "vecferry/cli/exit_code.h"
@@ -98,6 +99,18 @@ std::string report_text(const VerifyRequest& request, const VerifyReport& report
 }
 
 }  // namespace
+
+void add_comparison_options(CLI::App& verb, ComparisonOptions& options) {
+  verb.add_option("A", options.a, "A location or a file")->required();
+  verb.add_option("B", options.b, "A location or a file")->required();
+  add_selection(verb, options.selection, SelectionScope::kCompare);
+  verb.add_option("--distance", options.distance, "Distance for a file that does not say")
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb.add_option("--max-ids", options.max_ids, "Name at most so many ids of each kind")
+      ->type_name("N")
+      ->capture_default_str();
+}
 
 Result<int> run_comparison(const Context& context, const Output& output, const std::string& verb,
                            const ComparisonOptions& options) {

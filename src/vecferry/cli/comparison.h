@@ -18,6 +18,8 @@ struct ComparisonOptions {
   bool settings_matter = false;  ///< other settings are a difference too
 };
 
+void add_comparison_options(CLI::App& verb, ComparisonOptions& options);
+
 Result<int> run_comparison(const Context& context, const Output& output, const std::string& verb,
                            const ComparisonOptions& options);
 
