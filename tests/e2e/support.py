@@ -1,5 +1,6 @@
 """What the end-to-end tests share: running the program, and reading files as other people do."""
 
+import contextlib
 import json
 import os
 import re
@@ -103,11 +104,19 @@ class Vecferry:
 
 
 def tree(folder):
-    """Every path below `folder` with its size: what a run that leaves nothing behind keeps."""
-    return {
-        str(path.relative_to(folder)): path.stat().st_size if path.is_file() else None
-        for path in sorted(Path(folder).rglob("*"))
-    }
+    """Every path below `folder` with its size: what a run that leaves nothing behind keeps.
+
+    What a running process removes meanwhile is left out.
+    """
+    found = {}
+    for parent, folders, files in os.walk(folder):
+        for name in folders:
+            found[os.path.relpath(os.path.join(parent, name), folder)] = None
+        for name in files:
+            path = os.path.join(parent, name)
+            with contextlib.suppress(FileNotFoundError):
+                found[os.path.relpath(path, folder)] = os.stat(path).st_size
+    return found
 
 
 def read_bytes(path):
