@@ -92,7 +92,8 @@ install_arrow() {
 fetch_crates() {
   [ -f engine/Cargo.lock ] || return 0
   local bin
-  bin=$(cmake/find_rust.sh) || die "the Rust toolchain is too old" "put a newer rustc and cargo on PATH"
+  bin=$(cmake/find_rust.sh) || die "the Rust toolchain is too old" \
+    "put rustc and cargo 1.96 or newer on PATH; Debian 12 has them in bookworm-updates and bookworm-security"
   export RUSTC="$bin/rustc"
   if ! (cd engine && "$bin/cargo" fetch --locked --offline --quiet 2>/dev/null); then
     say "fetching the crates that engine/Cargo.lock pins"
