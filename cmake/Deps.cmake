@@ -1,6 +1,7 @@
 # Everything we did not write, as SYSTEM imported targets. `tools/setup.sh` installs all of it.
 
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(CURL REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(simdjson REQUIRED)

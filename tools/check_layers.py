@@ -33,7 +33,7 @@ EDGES = {
     "routes": ["pipeline", "engine"],
     "embed": ["model"],
     "ops": ["routes", "journal", "archive", "embed"],
-    "server": ["wire", "engine", "archive"],
+    "server": ["wire", "engine", "archive", "backends/local"],
     "report": ["ops"],
 }
 EDGES["cli"] = list(EDGES)
@@ -43,6 +43,8 @@ SOURCE_ONLY = [
     (re.compile(r"\.pb\.h$"), "generated protobuf", None),
     (re.compile(r"^sqlite3\.h$"), "SQLite", "journal"),
     (re.compile(r"^httplib\.h$"), "httplib", None),
+    (re.compile(r"^curl/"), "libcurl", None),
+    (re.compile(r"^grpcpp/"), "gRPC", None),
     (re.compile(r"^parquet/"), "Parquet", None),
     (re.compile(r"^vecferry_engine\.h$"), "the engine's C header", "engine"),
     (re.compile(r"^nlohmann/(?!json_fwd\.hpp$)"), "nlohmann-json", None),
