@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "vecferry/model/json_number.h"
 #include "vecferry/wire/json_text_internal.h"
 
 namespace vecferry::wire {

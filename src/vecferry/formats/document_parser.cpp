@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "vecferry/formats/document_parser_internal.h"
-#include "vecferry/formats/float_text_internal.h"
+#include "vecferry/formats/number_lists_internal.h"
 #include "vecferry/formats/payload_members_internal.h"
 #include "vecferry/formats/text_window_internal.h"
 #include "vecferry/model/canonical_payload.h"

@@ -14,8 +14,8 @@
 #include "arrow/io/interfaces.h"
 #include "arrow/record_batch.h"
 #include "arrow/util/float16.h"
-#include "vecferry/formats/float_text_internal.h"
 #include "vecferry/formats/payload_members_internal.h"
+#include "vecferry/model/json_number.h"
 #include "vecferry/model/points_schema.h"
 
 namespace vecferry {
@@ -300,7 +300,7 @@ class JsonWriter::Impl {
   }
 
   Status append_floats(const VectorSpec& spec, const float* values, size_t count) {
-    const size_t written = formats::append_float32_list(values, count, &text_);
+    const size_t written = append_float32_list(values, count, &text_);
     if (written == count) {
       return Status::OK();
     }

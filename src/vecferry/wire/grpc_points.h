@@ -32,7 +32,7 @@ struct PointsReply {
 struct UpsertHead {
   std::string collection{};
   bool wait = false;
-  std::vector<std::string> shard_keys{};  ///< as column text (wire/shard_key.h)
+  std::vector<std::string> shard_keys{};  ///< as column text (model/shard_key.h)
   std::string update_filter{};            ///< an encoded `Filter`; empty: none
   int update_mode = 0;                    ///< `UpdateMode`
   int64_t points = 0;

@@ -3,11 +3,11 @@
 #include <cstring>
 #include <utility>
 
+#include "vecferry/model/shard_key.h"
 #include "vecferry/wire/fields_internal.h"
 #include "vecferry/wire/grpc_points.h"
 #include "vecferry/wire/payload_value_internal.h"
 #include "vecferry/wire/points_layout_internal.h"
-#include "vecferry/wire/shard_key.h"
 #include "vecferry/wire/vector_sink_internal.h"
 
 namespace vecferry::wire {

@@ -1,12 +1,12 @@
 #include <cstring>
 
 #include "arrow/util/float16.h"
+#include "vecferry/model/shard_key.h"
 #include "vecferry/wire/fields_internal.h"
 #include "vecferry/wire/grpc_points.h"
 #include "vecferry/wire/id_text_internal.h"
 #include "vecferry/wire/payload_value_internal.h"
 #include "vecferry/wire/points_layout_internal.h"
-#include "vecferry/wire/shard_key.h"
 
 namespace vecferry::wire {
 namespace {

@@ -9,9 +9,6 @@
 namespace vecferry::wire {
 namespace {
 
-// Longest text of a float32 is "-1.17549435e-38"; a whole one gets ".0" behind it.
-constexpr size_t kMaxFloatText = 24;
-
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
@@ -123,20 +120,6 @@ NumbersProblem lists(Scanner* scanner, Numbers* out) {
 }
 
 }  // namespace
-
-void append_float32(float value, std::string* out) {
-  if (!std::isfinite(value)) {
-    out->append("null");
-    return;
-  }
-  char text[kMaxFloatText];
-  const char* const end = std::to_chars(text, text + sizeof text, value).ptr;
-  const std::string_view digits(text, static_cast<size_t>(end - text));
-  out->append(digits);
-  if (digits.find_first_of(".e") == std::string_view::npos) {
-    out->append(".0");
-  }
-}
 
 void parse_numbers(std::string_view text, Numbers* out) {
   out->values.clear();

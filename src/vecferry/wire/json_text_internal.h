@@ -1,19 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
-#include "vecferry/base/error.h"
-
-/// Numbers as JSON text, exact both ways.
+/// Numbers from JSON text, exact.
 namespace vecferry::wire {
-
-/// The fewest digits that read back as the same float32, always with a dot or an exponent: without
-/// one Qdrant takes `[[3,4],[0,0]]` for a sparse vector. NaN and infinities are `null`, as the
-/// server prints them.
-void append_float32(float value, std::string* out);
 
 enum class NumbersProblem {
   kNone,

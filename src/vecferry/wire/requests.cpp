@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vecferry/model/shard_key.h"
 #include "vecferry/wire/grpc_filter.h"
-#include "vecferry/wire/shard_key.h"
 
 namespace vecferry::wire {
 namespace {

@@ -27,7 +27,7 @@ struct ScrollRequest {
   std::string filter_json{};  ///< empty: all points
   bool payload = true;
   std::optional<std::vector<std::string>> vectors{};  ///< by name, may be none; not said: all
-  std::optional<std::string> shard_key{};             ///< as column text (wire/shard_key.h)
+  std::optional<std::string> shard_key{};             ///< as column text (model/shard_key.h)
   std::optional<uint64_t> timeout_s{};                ///< gRPC; over REST it is in the address
 };
 std::string scroll_body(const ScrollRequest& request);

@@ -20,7 +20,7 @@ namespace vecferry::wire {
 /// What stands around the points of an upsert body.
 struct UpsertBody {
   int64_t points = 0;
-  std::vector<std::string> shard_keys{};  ///< as column text (wire/shard_key.h)
+  std::vector<std::string> shard_keys{};  ///< as column text (model/shard_key.h)
   std::string update_filter{};            ///< filter JSON; empty: none
   std::string update_mode{};  ///< "upsert", "insert_only", "update_only"; empty: not said
 };

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "vecferry/model/canonical_payload.h"
+#include "vecferry/model/shard_key.h"
 #include "vecferry/wire/json_text_internal.h"
 #include "vecferry/wire/rest_points.h"
-#include "vecferry/wire/shard_key.h"
 #include "vecferry/wire/vector_sink_internal.h"
 
 namespace vecferry::wire {

@@ -4,11 +4,11 @@
 #include <cstring>
 
 #include "arrow/util/float16.h"
+#include "vecferry/model/json_number.h"
+#include "vecferry/model/shard_key.h"
 #include "vecferry/wire/id_text_internal.h"
-#include "vecferry/wire/json_text_internal.h"
 #include "vecferry/wire/payload_value_internal.h"
 #include "vecferry/wire/rest_points.h"
-#include "vecferry/wire/shard_key.h"
 
 namespace vecferry::wire {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "vecferry/wire/shard_key.h"
+#include "vecferry/model/shard_key.h"
 
 namespace vecferry::wire {
 namespace {

@@ -51,7 +51,7 @@ Result<std::vector<SnapshotInfo>> snapshots_of(std::string_view result);
 
 struct ShardReplica {
   uint32_t shard_id = 0;
-  std::optional<std::string> shard_key{};  ///< as column text (wire/shard_key.h)
+  std::optional<std::string> shard_key{};  ///< as column text (model/shard_key.h)
   uint64_t peer_id = 0;
   std::string state{};                     ///< "Active", "Dead", …
   std::optional<uint64_t> points_count{};  ///< local ones only, approximate

@@ -12,6 +12,7 @@
 #include "vecferry/backends/snapshot/spool_internal.h"
 #include "vecferry/base/durable_file.h"
 #include "vecferry/engine/snapshot.h"
+#include "vecferry/model/shard_key.h"
 
 namespace vecferry {
 namespace {
@@ -40,16 +41,10 @@ Status as_bad_input(const Status& status) {
   return fail(std::move(failure));
 }
 
-// A number as a key is another key than the string of its digits: the text of such a string has
-// quotes (docs/qdrant-wire.md).
+// The text of a key in the column `shard_key`.
 std::string key_text(const Json& key) {
-  if (!key.is_string()) {
-    return key.dump();
-  }
-  auto text = key.get<std::string>();
-  const bool like_number =
-      !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  return like_number || text.rfind('"', 0) == 0 ? key.dump() : text;
+  return key.is_string() ? shard_key_text(key.get<std::string>())
+                         : shard_key_text(key.get<uint64_t>());
 }
 
 // shard id -> key, from the snapshot's shard_key_mapping.json: a list of {"key","shard_ids"}, or an

@@ -7,17 +7,7 @@
 
 #include "vecferry/base/error.h"
 
-/// Vectors as JSON text: exact both ways, and the hot path of every text format.
 namespace vecferry::formats {
-
-/// The fewest digits that read back as the same float32, with a dot or an exponent; `value` is
-/// finite.
-void append_float32(float value, std::string* out);
-
-/// Append `[1.0,2.5]`.
-/// Returns the position of the first value that is NaN or infinite, `count` when there is none; the
-/// text is complete only then.
-size_t append_float32_list(const float* values, size_t count, std::string* out);
 
 /// A JSON list of numbers, or of equally long lists of numbers.
 struct NumberLists {

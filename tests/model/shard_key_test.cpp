@@ -1,10 +1,10 @@
-#include "vecferry/wire/shard_key.h"
+#include "vecferry/model/shard_key.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-namespace vecferry::wire {
+namespace vecferry {
 namespace {
 
 using Key = std::variant<std::string, uint64_t>;
@@ -25,4 +25,4 @@ TEST(ShardKey, EveryKeyComesBack) {
 }
 
 }  // namespace
-}  // namespace vecferry::wire
+}  // namespace vecferry

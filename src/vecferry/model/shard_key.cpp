@@ -1,9 +1,9 @@
-#include "vecferry/wire/shard_key.h"
+#include "vecferry/model/shard_key.h"
 
 #include <charconv>
 #include <optional>
 
-namespace vecferry::wire {
+namespace vecferry {
 namespace {
 
 // A number as Qdrant prints it; "05" is a string.
@@ -42,4 +42,4 @@ std::variant<std::string, uint64_t> parse_shard_key(std::string_view text) {
   return std::string(text);
 }
 
-}  // namespace vecferry::wire
+}  // namespace vecferry

@@ -1,21 +1,12 @@
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
 
-#include <bit>
 #include <cmath>
-#include <cstdint>
-#include <limits>
+#include <initializer_list>
 
-#include "vecferry/formats/float_text_internal.h"
+#include "vecferry/formats/number_lists_internal.h"
 
 namespace vecferry::formats {
 namespace {
-
-std::string text_of(float value) {
-  std::string text;
-  append_float32(value, &text);
-  return text;
-}
 
 Result<std::vector<float>> values_of(const std::string& text) {
   NumberLists lists;
@@ -24,57 +15,14 @@ Result<std::vector<float>> values_of(const std::string& text) {
   return lists.values;
 }
 
-TEST(FloatText, HasADotOrAnExponent) {
-  EXPECT_EQ(text_of(1), "1.0");
-  EXPECT_EQ(text_of(-0.0F), "-0.0");
-  EXPECT_EQ(text_of(0.1F), "0.1");
-  EXPECT_EQ(text_of(16777216.0F), "16777216.0");
-  for (const float value : {1e20F, 3.4028235e38F, 1e-45F, 123456.0F}) {
-    EXPECT_NE(text_of(value).find_first_of(".e"), std::string::npos) << text_of(value);
-  }
-}
-
-RC_GTEST_PROP(FloatText, EveryFloat32ComesBackBitForBit, (std::vector<uint32_t> patterns)) {
-  std::vector<float> values;
-  for (const uint32_t bits : patterns) {
-    const auto value = std::bit_cast<float>(bits);
-    values.push_back(std::isfinite(value) ? value : std::bit_cast<float>(bits & 0x807FFFFFU));
-  }
-  std::string text;
-  RC_ASSERT(append_float32_list(values.data(), values.size(), &text) == values.size());
-  const auto back = values_of(text);
-  RC_ASSERT(back.ok());
-  RC_ASSERT(back->size() == values.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    RC_ASSERT(std::bit_cast<uint32_t>((*back)[i]) == std::bit_cast<uint32_t>(values[i]));
-  }
-}
-
-TEST(FloatText, AStrideThroughAllFloat32ComesBack) {
-  for (uint64_t bits = 0; bits <= 0xFFFFFFFFU; bits += 65'537 * 7) {
-    const auto value = std::bit_cast<float>(static_cast<uint32_t>(bits));
-    if (std::isfinite(value)) {
-      const auto back = values_of("[" + text_of(value) + "]");
-      ASSERT_TRUE(back.ok()) << text_of(value);
-      ASSERT_EQ(std::bit_cast<uint32_t>(back->front()), static_cast<uint32_t>(bits));
-    }
-  }
-}
-
-TEST(FloatText, RoundsOnceAndNotByWayOfDouble) {
+TEST(NumberLists, RoundsOnceAndNotByWayOfDouble) {
   // Just above the middle of 1 and the next float32; as a double it is the middle itself.
   const auto values = values_of("[1.000000059604644775390626]");
   ASSERT_TRUE(values.ok());
   EXPECT_EQ(values->front(), std::nextafter(1.0F, 2.0F));
 }
 
-TEST(FloatText, PrintsUpToTheFirstThatIsNotFinite) {
-  const std::vector<float> values = {1.0F, std::numeric_limits<float>::quiet_NaN(), 2.0F};
-  std::string text;
-  EXPECT_EQ(append_float32_list(values.data(), values.size(), &text), 1U);
-}
-
-TEST(FloatText, ReadsWhatJsonAllows) {
+TEST(NumberLists, ReadsWhatJsonAllows) {
   EXPECT_EQ(*values_of("[]"), std::vector<float>{});
   EXPECT_EQ(*values_of("[ 1 ,\n-2.5e1\t, 0.5E-1]"), (std::vector<float>{1, -25, 0.05F}));
   EXPECT_EQ(*values_of("[1e-60, -1e-60]"), (std::vector<float>{0.0F, -0.0F}));
@@ -84,7 +32,7 @@ TEST(FloatText, ReadsWhatJsonAllows) {
   EXPECT_EQ(lists.values.size(), 6U);
 }
 
-TEST(FloatText, RefusesTheRestAndNamesTheElement) {
+TEST(NumberLists, RefusesTheRestAndNamesTheElement) {
   struct Case {
     const char* text;
     const char* words;
