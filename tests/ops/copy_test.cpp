@@ -222,5 +222,27 @@ TEST_F(CopyTest, ThePlanNamesChangesBeforeTheFirstWrite) {
   EXPECT_EQ(json["transforms"].size(), plan.transforms.size());
 }
 
+TEST_F(CopyTest, TheReceiptListsOnlyWhatChangedAPoint) {
+  MemoryOptions engine_like;
+  engine_like.capabilities.normalises_cosine = true;
+  engine_like.capabilities.rounds_payload_floats = true;
+  const auto normal = memory_backend(engine_like);  // the source's are unit vectors already
+  auto receipt = copy(request(*normal)).ValueOrDie();
+  EXPECT_EQ(receipt.counts.at("vectors_normalised"), 0U);
+  EXPECT_EQ(receipt.transforms, std::vector<std::string>{});
+
+  Generator generator(8);
+  const auto of_any_length = memory_backend();
+  must(testing::fill(*of_any_length, "docs", config_,
+                     generator.points(config_, 20, {.unit_cosine = false})));
+  const auto target = memory_backend(engine_like);
+  auto longer = request(*target);
+  longer.source.backend = of_any_length.get();
+  receipt = copy(longer).ValueOrDie();
+  EXPECT_GT(receipt.counts.at("vectors_normalised"), 0U);
+  ASSERT_EQ(receipt.transforms.size(), 1U);
+  EXPECT_EQ(receipt.transforms[0].find("normalises the vector"), 0U) << receipt.transforms[0];
+}
+
 }  // namespace
 }  // namespace vecferry

@@ -4,6 +4,7 @@
 
 #include "tests/support/backends.h"
 #include "vecferry/backends/memory/memory_backend.h"
+#include "vecferry/model/vector_label.h"
 #include "vecferry/ops/explain.h"
 #include "vecferry/transform/round_floats.h"
 
@@ -130,7 +131,7 @@ TEST_F(VerifyTest, ExplainsWhatDiffers) {
   EXPECT_NE(std::find(details[0].parts.begin(), details[0].parts.end(),
                       "payload key 'only_here' only in the second"),
             details[0].parts.end());
-  EXPECT_EQ(details[1].parts, std::vector<std::string>{"vector '" + name + "' only in the first"});
+  EXPECT_EQ(details[1].parts, std::vector<std::string>{vector_label(name) + " only in the first"});
 }
 
 }  // namespace

@@ -44,12 +44,12 @@ TEST(AdaptTest, IntoAnEngine) {
                       spec("h", ElementType::kFloat16, Distance::kCosine),
                       spec("m", ElementType::kFloat32, Distance::kCosine, VectorKind::kMulti)});
   EXPECT_EQ(words(adapt(config, kFile, config, kEngine).ValueOrDie()),
-            (Words{"normalises vectors '', 'h', 'm', as the target would",
-                   "rounds payload floats as the target's JSON parser does"}));
+            (Words{"normalises the vector, vector 'h', vector 'm' where the target would",
+                   "rounds payload floats where the target's JSON parser does"}));
   // What one engine holds, the next one leaves as it is, except halves.
   EXPECT_EQ(words(adapt(config, kEngine, config, kEngine).ValueOrDie()),
-            (Words{"normalises vectors 'h', as the target would",
-                   "rounds payload floats as the target's JSON parser does"}));
+            (Words{"normalises vector 'h' where the target would",
+                   "rounds payload floats where the target's JSON parser does"}));
 }
 
 TEST(AdaptTest, NarrowingIsALossAndComesBetweenTwoNormalisings) {
@@ -62,10 +62,10 @@ TEST(AdaptTest, NarrowingIsALossAndComesBetweenTwoNormalisings) {
                                       spec("w", ElementType::kFloat16, Distance::kEuclid)});
   const auto made = adapt(source, kFile, target, {.normalises_cosine = true}).ValueOrDie();
   EXPECT_EQ(words(made),
-            (Words{"normalises vectors '', as the target would",
-                   "converts vector '' to float16, vector 'b' to uint8, vector 'w' to float16",
-                   "normalises vectors '', as the target would"}));
-  EXPECT_EQ(made.losses, (Words{"vector '' is narrowed from float32 to float16",
+            (Words{"normalises the vector where the target would",
+                   "converts the vector to float16, vector 'b' to uint8, vector 'w' to float16",
+                   "normalises the vector where the target would"}));
+  EXPECT_EQ(made.losses, (Words{"the vector is narrowed from float32 to float16",
                                 "vector 'b' is narrowed from float32 to uint8"}));
   // And they fit one after the other.
   auto batch = testing::to_batch(

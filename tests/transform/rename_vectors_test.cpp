@@ -63,7 +63,7 @@ TEST(RenameVectorsTest, ReadsTheCommandLine) {
   EXPECT_EQ(kind_of(add_rename("nothing", &names)), ErrorKind::kUsage);
   EXPECT_EQ(kind_of(add_rename("a=c", &names)), ErrorKind::kUsage);
   EXPECT_EQ(rename_vectors({{"", "text"}, {"a", "b"}}).ValueOrDie()->describe(),
-            "renames vectors '' to 'text', 'a' to 'b'");
+            "renames the vector to 'text', vector 'a' to 'b'");
 }
 
 }  // namespace

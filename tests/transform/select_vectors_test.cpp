@@ -43,7 +43,7 @@ TEST(SelectVectorsTest, AMissingNameIsNotFound) {
 }
 
 TEST(SelectVectorsTest, Describes) {
-  EXPECT_EQ(select_vectors({"a", ""})->describe(), "keeps only vectors 'a', ''");
+  EXPECT_EQ(select_vectors({"a", ""})->describe(), "keeps only vector 'a', the vector");
   EXPECT_EQ(select_vectors({})->describe(), "drops all vectors");
 }
 

@@ -17,6 +17,7 @@
 #include "vecferry/formats/payload_members_internal.h"
 #include "vecferry/model/json_number.h"
 #include "vecferry/model/points_schema.h"
+#include "vecferry/model/vector_label.h"
 
 namespace vecferry {
 namespace {
@@ -145,9 +146,8 @@ class JsonWriter::Impl {
       if (!spec.ok() || spec->kind != found.kind || spec->dim != found.dim ||
           spec->element != found.element) {
         return fail({.kind = ErrorKind::kIncompatible,
-                     .what = fmt::format("vector '{}' is not what the collection's configuration "
-                                         "says",
-                                         found.name)});
+                     .what = vector_label(found.name) +
+                             " is not what the collection's configuration says"});
       }
       names_.push_back(json_string(found.name));
     }
@@ -307,7 +307,7 @@ class JsonWriter::Impl {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = fmt::format("element {} of the vector is {}, which JSON cannot say",
                                      written + 1, values[written]),
-                 .where = spec.name.empty() ? "vector" : fmt::format("vector '{}'", spec.name),
+                 .where = vector_label(spec.name),
                  .next = "write to a .parquet file, which keeps every float"});
   }
 

@@ -9,6 +9,8 @@
 #include <set>
 #include <utility>
 
+#include "vecferry/model/vector_label.h"
+
 namespace vecferry {
 namespace {
 
@@ -36,8 +38,8 @@ Result<ElementType> parse_element(const Json& params, std::string_view name) {
     return ElementType::kUint8;
   }
   return fail({.kind = ErrorKind::kIncompatible,
-               .what = fmt::format("vector '{}' has the datatype {}, which keeps no originals",
-                                   name, found->dump()),
+               .what = fmt::format("{} has the datatype {}, which keeps no originals",
+                                   vector_label(name), found->dump()),
                .where = "collection configuration",
                .next = "such a collection travels as a server snapshot only"});
 }
@@ -45,19 +47,19 @@ Result<ElementType> parse_element(const Json& params, std::string_view name) {
 Result<VectorSpec> parse_dense(const std::string& name, const Json& params) {
   if (!params.is_object() || !params.contains("size") || !params.contains("distance") ||
       !params["size"].is_number_unsigned() || !params["distance"].is_string()) {
-    return corrupt(fmt::format("vector '{}' needs a size and a distance", name));
+    return corrupt(vector_label(name) + " needs a size and a distance");
   }
   VectorSpec spec{.name = name};
   const auto size = params["size"].get<uint64_t>();
   if (size == 0 || size > 65536) {
     return corrupt(
-        fmt::format("vector '{}' has {} dimensions; 1 to 65536 are possible", name, size));
+        fmt::format("{} has {} dimensions; 1 to 65536 are possible", vector_label(name), size));
   }
   spec.dim = static_cast<uint32_t>(size);
   const auto distance = parse_distance(params["distance"].get<std::string>());
   if (!distance) {
-    return corrupt(
-        fmt::format("vector '{}' has the unknown distance {}", name, params["distance"].dump()));
+    return corrupt(fmt::format("{} has the unknown distance {}", vector_label(name),
+                               params["distance"].dump()));
   }
   spec.distance = *distance;
   ARROW_ASSIGN_OR_RAISE(spec.element, parse_element(params, name));
@@ -92,7 +94,7 @@ Result<std::vector<VectorSpec>> parse_vectors(const Json& params) {
             [](const VectorSpec& a, const VectorSpec& b) { return a.name < b.name; });
   for (size_t i = 1; i < specs.size(); ++i) {
     if (specs[i].name == specs[i - 1].name) {
-      return corrupt(fmt::format("vector '{}' is there twice", specs[i].name));
+      return corrupt(vector_label(specs[i].name) + " is there twice");
     }
   }
   return specs;
@@ -287,7 +289,7 @@ Result<VectorSpec> CollectionConfig::vector(std::string_view name) const {
     names.push_back("'" + spec.name + "'");
   }
   return fail({.kind = ErrorKind::kNotFound,
-               .what = fmt::format("no vector '{}'", name),
+               .what = name.empty() ? "no unnamed vector" : fmt::format("no vector '{}'", name),
                .next = names.empty() ? "the collection has no vectors"
                                      : fmt::format("there is {}", fmt::join(names, ", "))});
 }

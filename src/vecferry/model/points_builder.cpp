@@ -14,6 +14,7 @@
 #include "arrow/type.h"
 #include "arrow/util/float16.h"
 #include "vecferry/model/points_schema.h"
+#include "vecferry/model/vector_label.h"
 
 namespace vecferry {
 namespace {
@@ -52,7 +53,7 @@ Status wrong_length(const VectorSpec& spec, size_t length) {
                            ? fmt::format("expected inner vectors of dim {}, got {} values",
                                          spec.dim, length)
                            : fmt::format("expected dim {}, got {}", spec.dim, length),
-               .where = fmt::format("vector '{}'", spec.name)});
+               .where = vector_label(spec.name)});
 }
 
 }  // namespace
@@ -87,7 +88,7 @@ class PointsBuilder::Columns {
     if (vector.rows >= rows) {
       return fail({.kind = ErrorKind::kCorrupt,
                    .what = "the same vector is there twice",
-                   .where = fmt::format("vector '{}'", vector.spec.name)});
+                   .where = vector_label(vector.spec.name)});
     }
     return &vector;
   }
@@ -167,7 +168,7 @@ Status PointsBuilder::append_vector(size_t index, std::span<const float> values)
         if (std::isfinite(value) && arrow::util::Float16(value).is_infinity()) {
           return fail({.kind = ErrorKind::kIncompatible,
                        .what = fmt::format("{} is beyond the range of a float16", value),
-                       .where = fmt::format("vector '{}' of float16", spec.name)});
+                       .where = vector_label(spec.name) + " of float16"});
         }
       }
       for (const float value : values) {
@@ -180,7 +181,7 @@ Status PointsBuilder::append_vector(size_t index, std::span<const float> values)
         if (!(value >= 0.0F && value <= 255.0F) || value != std::floor(value)) {
           return fail({.kind = ErrorKind::kIncompatible,
                        .what = fmt::format("{} is not a whole number from 0 to 255", value),
-                       .where = fmt::format("vector '{}' of uint8", spec.name)});
+                       .where = vector_label(spec.name) + " of uint8"});
         }
       }
       for (const float value : values) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "vecferry/model/vector_label.h"
 #include "vecferry/pipeline/compare.h"
 
 namespace vecferry {
@@ -39,12 +40,11 @@ Status check_same_vectors(const CollectionConfig& source, const CollectionConfig
     const auto other = target.vector(spec.name);
     if (!other.ok() || other->kind != spec.kind || other->dim != spec.dim ||
         other->distance != spec.distance) {
-      return fail(
-          {.kind = ErrorKind::kIncompatible,
-           .what = fmt::format("vector '{}' does not fit the collection that exists", spec.name),
-           .where = vector_table(source, target),
-           .next = "choose or rename vectors (--vectors, --rename-vector), or copy into a "
-                   "new collection"});
+      return fail({.kind = ErrorKind::kIncompatible,
+                   .what = vector_label(spec.name) + " does not fit the collection that exists",
+                   .where = vector_table(source, target),
+                   .next = "choose or rename vectors (--vectors, --rename-vector), or copy into a "
+                           "new collection"});
     }
   }
   return Status::OK();
@@ -228,6 +228,24 @@ Status refuse_rounding(const CopyPlan& plan, const CopyOutcome& outcome) {
   return Status::OK();
 }
 
+// The plan's sentences of those transforms that changed a point, or do not count.
+std::vector<std::string> effective(const CopyPlan& plan,
+                                   const std::map<std::string, uint64_t>& counts) {
+  std::vector<std::string> sentences;
+  for (const auto& transform : plan.points.transforms) {
+    const auto counted = transform->counts();
+    const bool changed =
+        counted.empty() || std::any_of(counted.begin(), counted.end(), [&](const auto& entry) {
+          const auto found = counts.find(entry.first);
+          return found != counts.end() && found->second > 0;
+        });
+    if (changed) {
+      sentences.push_back(transform->describe());
+    }
+  }
+  return sentences;
+}
+
 // Everything between "the target is there" and "the copy is proved".
 Status fill_target(const CopyPlan& plan, Receipt& receipt, Progress& progress,
                    const StopToken& stop) {
@@ -247,6 +265,7 @@ Status fill_target(const CopyPlan& plan, Receipt& receipt, Progress& progress,
   receipt.digest = outcome.digest;
   receipt.bytes = outcome.bytes;
   receipt.counts = outcome.counts;
+  receipt.transforms = effective(plan, outcome.counts);
   if (plan.create) {
     progress.begin(Phase::kFinishing, 0);
     ARROW_RETURN_NOT_OK(
@@ -351,7 +370,6 @@ Result<Receipt> run_copy(const CopyPlan& plan, Progress& progress, StopToken sto
                   .source = request.source.label,
                   .target = request.target.label,
                   .losses = plan.losses,
-                  .transforms = plan.transforms,
                   .notes = plan.notes,
                   .started_at = std::chrono::system_clock::now()};
   Backend& target = *request.target.backend;

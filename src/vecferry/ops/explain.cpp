@@ -8,6 +8,7 @@
 #include <set>
 
 #include "vecferry/model/points_schema.h"
+#include "vecferry/model/vector_label.h"
 
 namespace vecferry {
 namespace {
@@ -88,10 +89,10 @@ std::vector<std::string> parts_of(const Picture& a, const Picture& b) {
     const auto left = a.vectors.find(name);
     const auto right = b.vectors.find(name);
     if (left == a.vectors.end() || right == b.vectors.end()) {
-      parts.push_back(fmt::format("vector '{}' only in {}", name,
+      parts.push_back(fmt::format("{} only in {}", vector_label(name),
                                   left == a.vectors.end() ? "the second" : "the first"));
     } else if (left->second != right->second) {
-      parts.push_back(fmt::format("vector '{}'", name));
+      parts.push_back(vector_label(name));
     }
   }
   std::set<std::string> keys;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vecferry/model/points_schema.h"
+#include "vecferry/model/vector_label.h"
 #include "vecferry/ops/similarity_internal.h"
 
 namespace vecferry {
@@ -133,10 +134,11 @@ Result<QueryVector> find_query(const Source& source, const PointId& id, const Ve
         return Status::OK();
       }));
   if (!found) {
-    return fail({.kind = ErrorKind::kNotFound,
-                 .what = seen ? fmt::format("point {} has no vector '{}'", to_string(id), spec.name)
-                              : fmt::format("no point {}", to_string(id)),
-                 .where = fmt::format("collection '{}'", source.collection)});
+    return fail(
+        {.kind = ErrorKind::kNotFound,
+         .what = seen ? fmt::format("point {} lacks {}", to_string(id), vector_label(spec.name))
+                      : fmt::format("no point {}", to_string(id)),
+         .where = fmt::format("collection '{}'", source.collection)});
   }
   return *found;
 }

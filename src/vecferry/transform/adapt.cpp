@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "vecferry/model/vector_label.h"
 #include "vecferry/transform/convert_elements.h"
 #include "vecferry/transform/drop_shard_keys.h"
 #include "vecferry/transform/normalise.h"
@@ -21,8 +22,8 @@ std::string shape(const VectorSpec& spec) {
 
 Status no_place(const VectorSpec& from, const std::string& there) {
   return fail({.kind = ErrorKind::kIncompatible,
-               .what = fmt::format("vector '{}' ({}) has no place in the target: {}", from.name,
-                                   shape(from), there),
+               .what = fmt::format("{} ({}) has no place in the target: {}",
+                                   vector_label(from.name), shape(from), there),
                .next = "choose with --vectors or --rename-vector, or a new collection"});
 }
 
@@ -52,12 +53,12 @@ Result<VectorSpec> place_of(const VectorSpec& from, const CollectionConfig& targ
 
 void note_losses(const VectorSpec& from, const VectorSpec& to, std::vector<std::string>* losses) {
   if (from.distance != to.distance) {
-    losses->push_back(
-        fmt::format("vector '{}' is compared by {} in the source, by {} in the target", from.name,
-                    to_string(from.distance), to_string(to.distance)));
+    losses->push_back(fmt::format("{} is compared by {} in the source, by {} in the target",
+                                  vector_label(from.name), to_string(from.distance),
+                                  to_string(to.distance)));
   }
   if (!widens(from.element, to.element)) {
-    losses->push_back(fmt::format("vector '{}' is narrowed from {} to {}", from.name,
+    losses->push_back(fmt::format("{} is narrowed from {} to {}", vector_label(from.name),
                                   to_string(from.element), to_string(to.element)));
   }
 }

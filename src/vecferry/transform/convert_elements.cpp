@@ -12,6 +12,7 @@
 #include "arrow/type.h"
 #include "arrow/util/float16.h"
 #include "vecferry/model/points_schema.h"
+#include "vecferry/model/vector_label.h"
 #include "vecferry/transform/columns_internal.h"
 
 namespace vecferry {
@@ -79,7 +80,7 @@ class ConvertElements : public Transform {
     std::string text = "converts";
     const char* separator = " ";
     for (const auto& [name, element] : elements_) {
-      text += fmt::format("{}vector '{}' to {}", separator, name, to_string(element));
+      text += fmt::format("{}{} to {}", separator, vector_label(name), to_string(element));
       separator = ", ";
     }
     return text;

@@ -15,6 +15,7 @@
 #include "arrow/record_batch.h"
 #include "arrow/util/float16.h"
 #include "vecferry/model/points_schema.h"
+#include "vecferry/model/vector_label.h"
 #include "vecferry/transform/columns_internal.h"
 
 // The engine sums squares in float32 with 32 accumulators (AVX), 16 (SSE, NEON) or one (vectors
@@ -165,7 +166,9 @@ class Normalise : public Transform {
   explicit Normalise(std::vector<std::string> names) : names_(std::move(names)) {}
 
   std::string describe() const override {
-    return fmt::format("normalises vectors '{}', as the target would", fmt::join(names_, "', '"));
+    std::vector<std::string> labels(names_.size());
+    std::transform(names_.begin(), names_.end(), labels.begin(), vector_label);
+    return fmt::format("normalises {} where the target would", fmt::join(labels, ", "));
   }
 
   Result<CollectionConfig> config(const CollectionConfig& before) const override { return before; }
@@ -207,9 +210,8 @@ class Normalise : public Transform {
       std::memcpy(after.data(), before.data(), before.size());
       if (!normalise_row(column.spec(), after)) {
         return fail({.kind = ErrorKind::kIncompatible,
-                     .what = fmt::format("vector '{}' has a NaN or an infinity, which a Cosine "
-                                         "collection cannot hold",
-                                         column.spec().name),
+                     .what = vector_label(column.spec().name) +
+                             " has a NaN or an infinity, which a Cosine collection cannot hold",
                      .where = "point " + to_string(points.id(row)),
                      .next = "leave the vector or the point out"});
       }

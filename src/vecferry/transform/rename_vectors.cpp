@@ -10,6 +10,7 @@
 #include "arrow/record_batch.h"
 #include "arrow/type.h"
 #include "vecferry/model/points_schema.h"
+#include "vecferry/model/vector_label.h"
 #include "vecferry/transform/columns_internal.h"
 
 namespace vecferry {
@@ -21,10 +22,10 @@ class RenameVectors : public Transform {
       : new_names_(std::move(new_names)) {}
 
   std::string describe() const override {
-    std::string text = "renames vectors";
+    std::string text = "renames";
     const char* separator = " ";
     for (const auto& [old_name, new_name] : new_names_) {
-      text += fmt::format("{}'{}' to '{}'", separator, old_name, new_name);
+      text += fmt::format("{}{} to '{}'", separator, vector_label(old_name), new_name);
       separator = ", ";
     }
     return text;
@@ -42,8 +43,9 @@ class RenameVectors : public Transform {
       for (size_t i = 0; i < vectors.size(); ++i) {
         if (vectors[i].name == renamed.name) {
           return fail({.kind = ErrorKind::kUsage,
-                       .what = fmt::format("vectors '{}' and '{}' would both be '{}'",
-                                           origin[i].value_or(""), spec.name, renamed.name),
+                       .what = fmt::format("{} and {} would both be '{}'",
+                                           vector_label(origin[i].value_or("")),
+                                           vector_label(spec.name), renamed.name),
                        .next = "give each another name with --rename-vector OLD=NEW"});
         }
       }
@@ -123,8 +125,7 @@ Status add_rename(std::string_view old_and_new, std::map<std::string, std::strin
   }
   const std::string old_name(old_and_new.substr(0, equals));
   if (!new_names->emplace(old_name, old_and_new.substr(equals + 1)).second) {
-    return fail(
-        {.kind = ErrorKind::kUsage, .what = fmt::format("vector '{}' is renamed twice", old_name)});
+    return fail({.kind = ErrorKind::kUsage, .what = vector_label(old_name) + " is renamed twice"});
   }
   return Status::OK();
 }

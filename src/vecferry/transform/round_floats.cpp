@@ -167,7 +167,7 @@ class RoundFloats : public Transform {
   explicit RoundFloats(int parses) : parses_(parses) {}
 
   std::string describe() const override {
-    return parses_ == kTrip ? "rounds payload floats as the target's JSON parser does"
+    return parses_ == kTrip ? "rounds payload floats where the target's JSON parser does"
                             : "settles payload floats, which both places' JSON parser may round";
   }
 

@@ -9,6 +9,7 @@
 
 #include "arrow/record_batch.h"
 #include "arrow/type.h"
+#include "vecferry/model/vector_label.h"
 #include "vecferry/transform/columns_internal.h"
 
 namespace vecferry {
@@ -19,8 +20,10 @@ class SelectVectors : public Transform {
   explicit SelectVectors(std::vector<std::string> names) : names_(std::move(names)) {}
 
   std::string describe() const override {
+    std::vector<std::string> labels(names_.size());
+    std::transform(names_.begin(), names_.end(), labels.begin(), vector_label);
     return names_.empty() ? "drops all vectors"
-                          : fmt::format("keeps only vectors '{}'", fmt::join(names_, "', '"));
+                          : fmt::format("keeps only {}", fmt::join(labels, ", "));
   }
 
   Result<CollectionConfig> config(const CollectionConfig& before) const override {

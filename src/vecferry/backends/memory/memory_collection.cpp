@@ -9,6 +9,7 @@
 #include "vecferry/backends/memory/memory_collection_internal.h"
 #include "vecferry/model/canonical_payload.h"
 #include "vecferry/model/points_builder.h"
+#include "vecferry/model/vector_label.h"
 
 namespace vecferry::memory {
 namespace {
@@ -199,10 +200,10 @@ class MemoryWriter : public PointWriter {
     }
     if (expected->kind != got.kind || expected->dim != got.dim ||
         expected->element != got.element) {
-      return refuse(fmt::format("vector '{}': expected {} {} of dim {}, got {} {} of dim {}",
-                                got.name, to_string(expected->kind), to_string(expected->element),
-                                expected->dim, to_string(got.kind), to_string(got.element),
-                                got.dim));
+      return refuse(fmt::format("{}: expected {} {} of dim {}, got {} {} of dim {}",
+                                vector_label(got.name), to_string(expected->kind),
+                                to_string(expected->element), expected->dim, to_string(got.kind),
+                                to_string(got.element), got.dim));
     }
     return Status::OK();
   }
@@ -221,7 +222,7 @@ class MemoryWriter : public PointWriter {
     if (!can.non_finite) {
       for (const VectorColumn& column : points.vectors()) {
         if (column.present(row) && !is_finite(column, row)) {
-          return refuse(fmt::format("vector '{}' has a NaN or an infinity", column.spec().name));
+          return refuse(vector_label(column.spec().name) + " has a NaN or an infinity");
         }
       }
     }
