@@ -95,6 +95,9 @@ class Backend {
   /// Make a collection. Errors: kExists; never overwrites. Until `finish` it may be invisible to
   /// others, and is cleaned away when the process dies.
   virtual Status create(std::string_view name, const CollectionConfig& config, StopToken stop) = 0;
+  /// A load of ours that nobody carries on: begun by a process of this machine that has died.
+  /// `create` takes its place. Places where such a load is invisible have none to tell of.
+  virtual Result<bool> abandoned(std::string_view /*name*/, StopToken /*stop*/) { return false; }
   /// Remove a collection, finished or not; one that is not there is kNotFound.
   virtual Status drop(std::string_view name, StopToken stop) = 0;
   /// Payload indexes, thresholds, durability, visibility; wait until ready.

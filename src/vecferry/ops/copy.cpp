@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <thread>
 #include <utility>
 
 #include "vecferry/model/vector_label.h"
@@ -191,6 +190,7 @@ Source target_source(const CopyPlan& plan) {
 Status verify_copy(const CopyPlan& plan, const CopyOutcome& outcome, Progress& progress,
                    const StopToken& stop) {
   const CompareOptions options{.ignore_extra = !plan.create,
+                               .lanes = plan.request.target.backend->capabilities().read_lanes,
                                .memory_bytes = plan.request.limits.memory_bytes};
   const Source target = target_source(plan);
   if (plan.create) {
@@ -252,9 +252,7 @@ Status fill_target(const CopyPlan& plan, Receipt& receipt, Progress& progress,
   const auto& request = plan.request;
   const auto copy_start = Clock::now();
   CopyLimits limits = request.limits;
-  const int writers = request.target.backend->capabilities().write_lanes;
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  limits.lanes = std::clamp(writers, 1, cores);
+  limits.lanes = std::max(1, request.target.backend->capabilities().write_lanes);
   ARROW_ASSIGN_OR_RAISE(const auto ranges, plan_ranges(plan.points, limits.lanes, stop));
   SilentObserver observer;
   progress.begin(Phase::kCopying, plan.expected_points.value_or(0));
@@ -293,7 +291,15 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
   if (request.target.backend->capabilities().many_collections) {
     ARROW_RETURN_NOT_OK(check_collection_name(request.target.collection));
   }
-  ARROW_ASSIGN_OR_RAISE(const auto target_config, existing(request.target, stop));
+  ARROW_ASSIGN_OR_RAISE(auto target_config, existing(request.target, stop));
+  if (target_config && !request.into_existing) {
+    ARROW_ASSIGN_OR_RAISE(const bool abandoned,
+                          request.target.backend->abandoned(request.target.collection, stop));
+    if (abandoned) {
+      target_config.reset();
+      plan.notes.push_back("takes the place of an unfinished load whose process has died");
+    }
+  }
   bool exists = target_config.has_value();
   if (!exists) {
     ARROW_ASSIGN_OR_RAISE(exists, is_taken(request.target, stop));

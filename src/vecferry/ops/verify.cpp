@@ -81,8 +81,11 @@ Result<VerifyReport> verify(const VerifyRequest& request, Progress& progress, St
   ARROW_ASSIGN_OR_RAISE(auto prepared, prepare_sides(request, stop));
   VerifyReport report{.transforms = prepared.sides.transforms,
                       .config_differences = std::move(prepared.config_differences)};
-  ARROW_ASSIGN_OR_RAISE(report.points, compare_points(prepared.sides.a, prepared.sides.b,
-                                                      request.options, progress, stop));
+  CompareOptions options = request.options;
+  options.lanes = std::max(request.a.backend->capabilities().read_lanes,
+                           request.b.backend->capabilities().read_lanes);
+  ARROW_ASSIGN_OR_RAISE(
+      report.points, compare_points(prepared.sides.a, prepared.sides.b, options, progress, stop));
   return report;
 }
 
