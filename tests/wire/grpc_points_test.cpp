@@ -160,6 +160,7 @@ TEST(GrpcPoints, BigIntegersAreLeftForRest) {
   const auto reply = encode_scroll_response(view_of(*batch), {}, std::nullopt, 0).ValueOrDie();
   auto builder = builder_for(config);
   PointsDecoder decoder(builder.get(), Direction::kReply);
+  EXPECT_FALSE(decoder.next_page_of(reply).ValueOrDie());
   const auto read = decoder.scroll_response(reply).ValueOrDie();
   EXPECT_THAT(read.doubtful, ElementsAre(PointId::of(uint64_t{2})));
   EXPECT_EQ(read.points, 3);
@@ -187,18 +188,59 @@ TEST(GrpcPoints, ScoredPoints) {
   Generator generator(3);
   const auto points = carried_points(&generator, config, 5);
   const auto batch = to_batch(config, points);
+  const std::vector<int64_t> rows = {4, 0, 2};
+  const std::vector<Score> scores = {{0.75F, 9}, {0.5F, 0}, {-0.25F, uint64_t{1} << 40U}};
+  const std::vector<std::string> order = {"3", "-7", "1.0"};
   std::string message;
-  for (int64_t row = 0; row < batch->num_rows(); ++row) {
-    ASSERT_TRUE(append_scored_point(view_of(*batch), row, {}, 0.25F, static_cast<uint64_t>(row), 1,
-                                    &message)
-                    .ok());
-  }
+  ASSERT_TRUE(append_scored_points(view_of(*batch), {.rows = rows, .order_values = order}, scores,
+                                   1, &message)
+                  .ok());
   qdrant::QueryResponse reply;
   ASSERT_TRUE(parse(message, &reply));
-  ASSERT_EQ(reply.result_size(), batch->num_rows());
+  ASSERT_EQ(reply.result_size(), 3);
   EXPECT_EQ(reply.ByteSizeLong(), message.size());
-  EXPECT_EQ(reply.result(2).score(), 0.25F);
-  EXPECT_EQ(reply.result(2).version(), 2U);
+  EXPECT_EQ(reply.result(0).score(), 0.75F);
+  EXPECT_EQ(reply.result(0).version(), 9U);
+  EXPECT_EQ(reply.result(0).order_value().int_(), 3);
+  EXPECT_EQ(reply.result(1).order_value().int_(), -7);
+  ASSERT_TRUE(reply.result(2).order_value().has_float_());
+  EXPECT_EQ(reply.result(2).order_value().float_(), 1.0);
+
+  auto builder = builder_for(config);
+  PointsDecoder decoder(builder.get(), Direction::kReply);
+  const auto scored = decoder.query_response(message).ValueOrDie();
+  EXPECT_EQ(scored.points, 3);
+  EXPECT_THAT(scored.scores, ElementsAre(0.75F, 0.5F, -0.25F));
+  EXPECT_THAT(scored.versions, ElementsAre(9U, 0U, uint64_t{1} << 40U));
+  const auto expected = to_batch(config, {points[4], points[0], points[2]});
+  EXPECT_TRUE(builder->finish().ValueOrDie()->Equals(*expected));
+  EXPECT_EQ(kind_of(decoder
+                        .query_response("\x0a\x05"
+                                        "abc")
+                        .status()),
+            ErrorKind::kCorrupt);
+}
+
+TEST(GrpcPoints, OrderedRecords) {
+  const auto config = default_config({{.name = "", .dim = 2}});
+  Generator generator(5);
+  const auto batch = to_batch(config, carried_points(&generator, config, 3));
+  const std::vector<int64_t> rows = {2, 1};
+  const std::vector<std::string> order = {"2.5e0", "9223372036854775807"};
+  std::string message;
+  ASSERT_TRUE(
+      append_retrieved_points(
+          view_of(*batch),
+          {.rows = rows, .shown = {.payload = false, .vectors = false}, .order_values = order}, 2,
+          &message)
+          .ok());
+  qdrant::ScrollResponse reply;
+  ASSERT_TRUE(parse(message, &reply));
+  ASSERT_EQ(reply.result_size(), 2);
+  EXPECT_EQ(reply.result(0).order_value().float_(), 2.5);
+  EXPECT_EQ(reply.result(1).order_value().int_(), std::numeric_limits<int64_t>::max());
+  EXPECT_FALSE(reply.result(0).has_vectors());
+  EXPECT_EQ(reply.result(0).payload_size(), 0);
 }
 
 TEST(GrpcPoints, RefusesRequestsInTheServersWords) {

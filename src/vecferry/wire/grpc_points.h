@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,13 @@ struct UpsertHead {
   int64_t points = 0;
 };
 
+/// What a query's reply says beside the points.
+struct ScoredReply {
+  int64_t points = 0;
+  std::vector<float> scores{};       ///< one a point
+  std::vector<uint64_t> versions{};  ///< one a point
+};
+
 /// Appends points to a builder. After an error the builder holds half a point: throw it away.
 /// Vectors of both forms are read: the oneof (since 1.17) and the deprecated fields.
 /// Thread: one caller at a time. Lifetime: outlived by the builder.
@@ -52,6 +60,11 @@ class PointsDecoder {
   /// the builder's schema.
   Result<PointsReply> scroll_response(std::string_view message);
   Result<PointsReply> get_response(std::string_view message);
+  /// The page that follows a scroll's reply, whose points are not looked at: its request can go out
+  /// before this one is decoded. None at the end. Errors: kCorrupt.
+  Result<std::optional<PointId>> next_page_of(std::string_view scroll_response) const;
+  /// Of a query or of one of the older searches, whose replies are alike.
+  Result<ScoredReply> query_response(std::string_view message);
 
   /// Points of an UpsertPoints, for a server; each gets every shard key of the builder's caller.
   /// Errors: kUsage in Qdrant's words for a point that Qdrant would refuse.
@@ -96,13 +109,31 @@ struct Shown {
   bool vectors = true;
 };
 
-/// Append one RetrievedPoint as field `field` of the reply that `*out` is becoming; for a server.
+/// What a query says of a point.
+struct Score {
+  float score = 0;
+  uint64_t version = 0;
+};
+
+/// Rows of a reply, in its order.
+struct ReplyRows {
+  std::span<const int64_t> rows{};
+  Shown shown{};
+  /// JSON numbers by which the points are ordered, one a row; empty: none.
+  std::span<const std::string> order_values{};
+};
+
+/// Append RetrievedPoints as field `field` of the reply that `*out` is becoming; for a server.
 /// Payload integers above 2^63-1 become floats, as Qdrant makes them.
-Status append_retrieved_point(const PointsView& points, int64_t row, Shown shown, uint32_t field,
-                              std::string* out);
-/// The same as a ScoredPoint.
-Status append_scored_point(const PointsView& points, int64_t row, Shown shown, float score,
-                           uint64_t version, uint32_t field, std::string* out);
+Status append_retrieved_points(const PointsView& points, const ReplyRows& reply, uint32_t field,
+                               std::string* out);
+
+/// The same as ScoredPoints, one score a row.
+Status append_scored_points(const PointsView& points, const ReplyRows& reply,
+                            std::span<const Score> scores, uint32_t field, std::string* out);
+
+/// Append what a scroll's reply has before its points.
+void append_next_page(const PointId& next_page, std::string* out);
 
 /// A whole ScrollResponse; `seconds` is its `time`.
 Result<std::string> encode_scroll_response(const PointsView& points, Shown shown,

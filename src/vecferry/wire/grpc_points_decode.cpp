@@ -110,6 +110,45 @@ class PointsDecoder::Impl {
     return reply;
   }
 
+  Result<std::optional<PointId>> next_page(std::string_view message) const {
+    FieldReader fields(message);
+    while (fields.next()) {
+      if (fields.is(kScrollNext, WireType::kBytes)) {
+        ARROW_ASSIGN_OR_RAISE(const auto id, read_id(fields.bytes()));
+        return id;
+      }
+    }
+    return fields.failed() ? Result<std::optional<PointId>>(malformed("a reply with points"))
+                           : std::optional<PointId>();
+  }
+
+  Result<ScoredReply> scored(std::string_view message) {
+    ScoredReply reply;
+    FieldReader fields(message);
+    while (fields.next()) {
+      if (!fields.is(kQueryPoints, WireType::kBytes)) {
+        continue;
+      }
+      ARROW_RETURN_NOT_OK(point(fields.bytes(), kScoredPoint, std::nullopt));
+      ++reply.points;
+      reply.scores.push_back(0);
+      reply.versions.push_back(0);
+      FieldReader beside(fields.bytes());
+      while (beside.next()) {
+        if (beside.is(kScore, WireType::kFixed32)) {
+          const auto bits = static_cast<uint32_t>(beside.number());
+          std::memcpy(&reply.scores.back(), &bits, sizeof bits);
+        } else if (beside.is(kVersion, WireType::kVarint)) {
+          reply.versions.back() = beside.number();
+        }
+      }
+    }
+    if (fields.failed()) {
+      return malformed("a reply with scores");
+    }
+    return reply;
+  }
+
   Status upsert(std::string_view message, std::optional<std::string_view> shard_key) {
     FieldReader fields(message);
     while (fields.next()) {
@@ -435,6 +474,12 @@ Result<PointsReply> PointsDecoder::scroll_response(std::string_view message) {
 }
 Result<PointsReply> PointsDecoder::get_response(std::string_view message) {
   return impl_->reply(message, kGetPoints, std::nullopt);
+}
+Result<ScoredReply> PointsDecoder::query_response(std::string_view message) {
+  return impl_->scored(message);
+}
+Result<std::optional<PointId>> PointsDecoder::next_page_of(std::string_view scroll_response) const {
+  return impl_->next_page(scroll_response);
 }
 Status PointsDecoder::upsert_points(std::string_view message,
                                     std::optional<std::string_view> shard_key) {

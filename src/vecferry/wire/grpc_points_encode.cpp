@@ -1,4 +1,8 @@
+#include <fmt/format.h>
+
+#include <charconv>
 #include <cstring>
+#include <numeric>
 
 #include "arrow/util/float16.h"
 #include "vecferry/model/shard_key.h"
@@ -302,17 +306,59 @@ void append_upsert_tail(const UpsertOptions& options, std::optional<std::string_
   }
 }
 
-Status append_retrieved_points(const PointsView& points, Shown shown, uint32_t field,
-                               std::string* out) {
+Status malformed_order(std::string_view json) {
+  return fail({.kind = ErrorKind::kInternal, .what = fmt::format("'{}' orders nothing", json)});
+}
+
+// An OrderValue as the field of a point, from a JSON number: a float when it is written as one.
+Status append_order_value(std::string_view json, uint32_t field, FieldWriter* writer) {
+  std::string value;
+  FieldWriter inner(&value);
+  const char* end = json.data() + json.size();
+  if (json.find_first_of(".eE") == std::string_view::npos) {
+    int64_t number = 0;
+    if (std::from_chars(json.data(), end, number).ptr != end) {
+      return malformed_order(json);
+    }
+    inner.number(kOrderInt, static_cast<uint64_t>(number));
+  } else {
+    double number = 0;
+    if (std::from_chars(json.data(), end, number).ptr != end) {
+      return malformed_order(json);
+    }
+    inner.fixed64(kOrderFloat, number);
+  }
+  writer->bytes(field, value);
+  return Status::OK();
+}
+
+// Points of a reply; `describe` appends what stands in the n-th beside the point.
+template <typename Describe>
+Status append_points(const PointsView& points, const ReplyRows& reply, const PointLayout& layout,
+                     uint32_t field, const Describe& describe, std::string* out) {
   PointWriter writer(points, true);
-  for (int64_t row = 0; row < points.rows(); ++row) {
+  std::string extra;
+  for (size_t i = 0; i < reply.rows.size(); ++i) {
+    extra.clear();
+    FieldWriter beside(&extra);
+    describe(i, &beside);
+    if (!reply.order_values.empty()) {
+      ARROW_RETURN_NOT_OK(append_order_value(reply.order_values[i], layout.order_value, &beside));
+    }
+    const int64_t row = reply.rows[i];
     const auto written =
-        writer.append(row, kRetrievedPoint, shown, false, BigIntegers::kAsDouble, {}, field, out);
+        writer.append(row, layout, reply.shown, false, BigIntegers::kAsDouble, extra, field, out);
     if (!written.ok()) {
       return widen(written.status(), "point " + to_string(points.id(row)));
     }
   }
   return Status::OK();
+}
+
+Status append_all(const PointsView& points, Shown shown, uint32_t field, std::string* out) {
+  std::vector<int64_t> rows(static_cast<size_t>(points.rows()));
+  std::iota(rows.begin(), rows.end(), 0);
+  return append_retrieved_points(points, {.rows = rows, .shown = shown}, field, out);
 }
 
 }  // namespace
@@ -353,44 +399,44 @@ Result<EncodedUpsert> encode_upsert(const PointsView& points, int64_t first_row,
   return encoded;
 }
 
-Status append_retrieved_point(const PointsView& points, int64_t row, Shown shown, uint32_t field,
-                              std::string* out) {
-  return PointWriter(points, true)
-      .append(row, kRetrievedPoint, shown, false, BigIntegers::kAsDouble, {}, field, out)
-      .status();
+Status append_retrieved_points(const PointsView& points, const ReplyRows& reply, uint32_t field,
+                               std::string* out) {
+  return append_points(
+      points, reply, kRetrievedPoint, field, [](size_t, FieldWriter*) {}, out);
 }
 
-Status append_scored_point(const PointsView& points, int64_t row, Shown shown, float score,
-                           uint64_t version, uint32_t field, std::string* out) {
-  std::string extra;
-  FieldWriter writer(&extra);
-  writer.fixed32(kScore, score);
-  if (version != 0) {
-    writer.number(kVersion, version);
-  }
-  return PointWriter(points, true)
-      .append(row, kScoredPoint, shown, false, BigIntegers::kAsDouble, extra, field, out)
-      .status();
+Status append_scored_points(const PointsView& points, const ReplyRows& reply,
+                            std::span<const Score> scores, uint32_t field, std::string* out) {
+  const auto describe = [&scores](size_t i, FieldWriter* beside) {
+    beside->fixed32(kScore, scores[i].score);
+    if (scores[i].version != 0) {
+      beside->number(kVersion, scores[i].version);
+    }
+  };
+  return append_points(points, reply, kScoredPoint, field, describe, out);
+}
+
+void append_next_page(const PointId& next_page, std::string* out) {
+  std::string id;
+  append_id_message(next_page, &id);
+  FieldWriter(out).bytes(kScrollNext, id);
 }
 
 Result<std::string> encode_scroll_response(const PointsView& points, Shown shown,
                                            const std::optional<PointId>& next_page,
                                            double seconds) {
   std::string out;
-  FieldWriter writer(&out);
   if (next_page) {
-    std::string id;
-    append_id_message(*next_page, &id);
-    writer.bytes(kScrollNext, id);
+    append_next_page(*next_page, &out);
   }
-  ARROW_RETURN_NOT_OK(append_retrieved_points(points, shown, kScrollPoints, &out));
-  writer.fixed64(kScrollTime, seconds);
+  ARROW_RETURN_NOT_OK(append_all(points, shown, kScrollPoints, &out));
+  FieldWriter(&out).fixed64(kScrollTime, seconds);
   return out;
 }
 
 Result<std::string> encode_get_response(const PointsView& points, Shown shown, double seconds) {
   std::string out;
-  ARROW_RETURN_NOT_OK(append_retrieved_points(points, shown, kGetPoints, &out));
+  ARROW_RETURN_NOT_OK(append_all(points, shown, kGetPoints, &out));
   FieldWriter(&out).fixed64(kGetTime, seconds);
   return out;
 }

@@ -42,18 +42,25 @@ struct PointLayout {
   uint32_t payload = 0;
   uint32_t vectors = 0;
   uint32_t shard_key = 0;
+  uint32_t order_value = 0;
 };
 inline constexpr PointLayout kPointStruct{.payload = 3, .vectors = 4};
-inline constexpr PointLayout kRetrievedPoint{.payload = 2, .vectors = 4, .shard_key = 5};
-inline constexpr PointLayout kScoredPoint{.payload = 2, .vectors = 6, .shard_key = 7};
+inline constexpr PointLayout kRetrievedPoint{
+    .payload = 2, .vectors = 4, .shard_key = 5, .order_value = 6};
+inline constexpr PointLayout kScoredPoint{
+    .payload = 2, .vectors = 6, .shard_key = 7, .order_value = 8};
 inline constexpr uint32_t kScore = 3;  // ScoredPoint
 inline constexpr uint32_t kVersion = 5;
+
+inline constexpr uint32_t kOrderInt = 1;  // OrderValue
+inline constexpr uint32_t kOrderFloat = 2;
 
 inline constexpr uint32_t kScrollNext = 1;  // ScrollResponse
 inline constexpr uint32_t kScrollPoints = 2;
 inline constexpr uint32_t kScrollTime = 3;
 inline constexpr uint32_t kGetPoints = 1;  // GetResponse
 inline constexpr uint32_t kGetTime = 2;
+inline constexpr uint32_t kQueryPoints = 1;  // QueryResponse and the older searches' replies
 
 inline constexpr uint32_t kUpsertCollection = 1;  // UpsertPoints
 inline constexpr uint32_t kUpsertWait = 2;

@@ -67,10 +67,6 @@ Result<RestUpsert> write_upsert(const PointsView& points, int64_t first_row, int
 
 /// Append one Record as a server prints it: `{"id":…,"payload":…,"vector":…,"shard_key":…}`.
 /// `scored` puts `"version":…,"score":…` behind the id.
-struct Score {
-  float score = 0;
-  uint64_t version = 0;
-};
 void append_record(const PointsView& points, int64_t row, Shown shown,
                    const std::optional<Score>& scored, std::string* out);
 
