@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <utility>
 
 #include "arrow/array.h"
@@ -19,48 +18,17 @@
 #include "parquet/metadata.h"
 #include "parquet/properties.h"
 #include "parquet/statistics.h"
-#include "vecferry/formats/foreign_points_internal.h"
-#include "vecferry/formats/parquet_rows_internal.h"
+#include "vecferry/formats/parquet_file_internal.h"
 #include "vecferry/formats/parquet_schema_internal.h"
-#include "vecferry/formats/text_input.h"
 #include "vecferry/model/points_builder.h"
 #include "vecferry/model/points_schema.h"
 
 namespace vecferry {
+namespace formats {
 namespace {
-
-using formats::ForeignColumns;
-using formats::ForeignRows;
-using formats::RowChecker;
 
 constexpr int64_t kReadBufferBytes = int64_t{1} << 20;
 constexpr int64_t kInferRows = 1024;
-
-Status with_kind(const Status& status, const std::string& file) {
-  return read_failure(status, file);
-}
-
-template <typename T>
-Result<T> with_kind(Result<T> result, const std::string& file) {
-  return result.ok() ? std::move(result) : Result<T>(read_failure(result.status(), file));
-}
-
-// Parquet's lower level throws, and hostile counts make it allocate without end.
-template <typename Call>
-auto guarded(const std::string& file, Call call) -> decltype(call()) {
-  try {
-    return with_kind(call(), file);
-  } catch (const std::exception& error) {
-    return fail({.kind = ErrorKind::kCorrupt,
-                 .what = fmt::format("not readable as Parquet: {}", error.what()),
-                 .where = file});
-  }
-}
-
-struct RowGroup {
-  int64_t rows = 0;
-  std::optional<IdRange> ids{};  ///< first to last, both inclusive, when statistics tell
-};
 
 // The smallest and largest id of a row group. Numbers come before UUIDs.
 std::optional<IdRange> ids_of(const parquet::RowGroupMetaData& group, int id_column,
@@ -93,10 +61,6 @@ std::optional<IdRange> ids_of(const parquet::RowGroupMetaData& group, int id_col
                  .to = any_uuids ? uuid_of(uuid_range.max()) : number(number_range.max())};
 }
 
-bool overlaps(const IdRange& ids, const IdRange& range) {
-  return (!range.to || *ids.from < *range.to) && (!range.from || *range.from <= *ids.to);
-}
-
 // Of the file, not of the Arrow schema in it, which knows only what was set before the first point.
 std::string metadata_value(const parquet::FileMetaData& file, std::string_view key) {
   const auto& metadata = file.key_value_metadata();
@@ -106,442 +70,244 @@ std::string metadata_value(const parquet::FileMetaData& file, std::string_view k
 
 }  // namespace
 
-class ParquetFile::Impl {
- public:
-  Impl(ParquetInput input, ForeignOptions foreign)
-      : input_(std::move(input)), foreign_(std::move(foreign)) {}
-
-  Status open(const StopToken& stop) {
-    return guarded(input_.name, [&]() -> Status {
-      ARROW_ASSIGN_OR_RAISE(const auto reader, open_reader(kInferRows));
-      metadata_ = reader->parquet_reader()->metadata();
-      ARROW_RETURN_NOT_OK(reader->GetSchema(&schema_));
-      look_at_row_groups();
-      head_.points_count = static_cast<uint64_t>(metadata_->num_rows());
-      head_.collection_name = metadata_value(*metadata_, formats::kNameKey);
-      head_.config_inferred = metadata_value(*metadata_, kConfigMetadataKey).empty();
-      if (!head_.config_inferred) {
-        const auto config = parse_collection_config(metadata_value(*metadata_, kConfigMetadataKey));
-        ARROW_RETURN_NOT_OK(widen(config.status(), input_.name));
-        head_.config = *config;
-        ARROW_ASSIGN_OR_RAISE(const auto points, points_schema(head_.config));
-        direct_ = is_direct(*points);
-        head_.ordered = direct_ && metadata_value(*metadata_, formats::kOrderedKey) == "true";
-      }
-      if (!direct_) {
-        ARROW_ASSIGN_OR_RAISE(columns_, formats::foreign_columns(*schema_, input_.name));
-      }
-      return head_.config_inferred ? infer(*reader, stop) : Status::OK();
-    });
-  }
-
-  const FileHead& head() const { return head_; }
-
-  std::vector<IdRange> plan(int parts) const {
-    std::vector<IdRange> ranges;
-    const bool known = head_.ordered && std::all_of(groups_.begin(), groups_.end(),
-                                                    [](const auto& group) { return group.ids; });
-    if (!known || parts < 2 || groups_.size() < 2) {
-      return {IdRange{}};
+Status OpenParquet::open(const StopToken& stop) {
+  return guarded(input_.name, [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(const auto reader, open_reader(kInferRows));
+    metadata_ = reader->parquet_reader()->metadata();
+    ARROW_RETURN_NOT_OK(reader->GetSchema(&schema_));
+    look_at_row_groups();
+    head_.points_count = static_cast<uint64_t>(metadata_->num_rows());
+    head_.collection_name = metadata_value(*metadata_, kNameKey);
+    head_.config_inferred = metadata_value(*metadata_, kConfigMetadataKey).empty();
+    if (!head_.config_inferred) {
+      const auto config = parse_collection_config(metadata_value(*metadata_, kConfigMetadataKey));
+      ARROW_RETURN_NOT_OK(widen(config.status(), input_.name));
+      head_.config = *config;
+      ARROW_ASSIGN_OR_RAISE(const auto points, points_schema(head_.config));
+      direct_ = is_direct(*points);
+      head_.ordered = direct_ && metadata_value(*metadata_, kOrderedKey) == "true";
     }
-    IdRange range;
-    int64_t rows = 0;
+    if (!direct_) {
+      ARROW_ASSIGN_OR_RAISE(columns_, foreign_columns(*schema_, input_.name));
+    }
+    return head_.config_inferred ? infer(*reader, stop) : Status::OK();
+  });
+}
+
+std::vector<IdRange> OpenParquet::plan(int parts) const {
+  std::vector<IdRange> ranges;
+  const bool known = head_.ordered && std::all_of(groups_.begin(), groups_.end(),
+                                                  [](const auto& group) { return group.ids; });
+  if (!known || parts < 2 || groups_.size() < 2) {
+    return {IdRange{}};
+  }
+  IdRange range;
+  int64_t rows = 0;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const auto cut = static_cast<int64_t>(ranges.size() + 1) * metadata_->num_rows() / parts;
+    if (i > 0 && rows >= cut && *groups_[i - 1].ids->to < *groups_[i].ids->from) {
+      range.to = groups_[i].ids->from;
+      ranges.push_back(range);
+      range = {.from = groups_[i].ids->from};
+    }
+    rows += groups_[i].rows;
+  }
+  ranges.push_back(range);
+  return ranges;
+}
+
+Result<std::unique_ptr<parquet::arrow::FileReader>> OpenParquet::open_reader(
+    int64_t batch_rows) const {
+  ARROW_ASSIGN_OR_RAISE(const auto file, input_.open());
+  return guarded(input_.name, [&]() -> Result<std::unique_ptr<parquet::arrow::FileReader>> {
+    parquet::ReaderProperties properties;
+    properties.set_page_checksum_verification(true);
+    properties.enable_buffered_stream();
+    properties.set_buffer_size(kReadBufferBytes);
+    auto reader = parquet::ParquetFileReader::Open(file, properties, metadata_);
+    ARROW_RETURN_NOT_OK(refuse_geometry(*reader->metadata()->schema()));
+    parquet::ArrowReaderProperties arrow_properties(false);
+    arrow_properties.set_batch_size(batch_rows);
+    arrow_properties.set_pre_buffer(false);
+    return parquet::arrow::FileReader::Make(arrow::default_memory_pool(), std::move(reader),
+                                            arrow_properties);
+  });
+}
+
+std::vector<int> OpenParquet::leaves_of(const std::vector<std::string>& fields) const {
+  std::vector<int> leaves;
+  const auto& descriptor = *metadata_->schema();
+  for (int i = 0; i < descriptor.num_columns(); ++i) {
+    const auto path = descriptor.Column(i)->path()->ToDotVector();
+    if (std::find(fields.begin(), fields.end(), path.front()) != fields.end()) {
+      leaves.push_back(i);
+    }
+  }
+  return leaves;
+}
+
+int64_t OpenParquet::bytes_per_row() const {
+  int64_t bytes = 0;
+  for (int i = 0; i < metadata_->num_row_groups(); ++i) {
+    bytes += metadata_->RowGroup(i)->total_byte_size();
+  }
+  return std::max<int64_t>(1, bytes / std::max<int64_t>(1, metadata_->num_rows()));
+}
+
+Status OpenParquet::each_id_before(int64_t before_row, const IdVisitor& visit,
+                                   const StopToken& stop) const {
+  return guarded(input_.name, [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(const auto reader, open_reader(64 << 10));
+    std::vector<int> all_groups(groups_.size());
     for (size_t i = 0; i < groups_.size(); ++i) {
-      const auto cut = static_cast<int64_t>(ranges.size() + 1) * metadata_->num_rows() / parts;
-      if (i > 0 && rows >= cut && *groups_[i - 1].ids->to < *groups_[i].ids->from) {
-        range.to = groups_[i].ids->from;
-        ranges.push_back(range);
-        range = {.from = groups_[i].ids->from};
-      }
-      rows += groups_[i].rows;
+      all_groups[i] = static_cast<int>(i);
     }
-    ranges.push_back(range);
-    return ranges;
-  }
-
-  // Every reader is a new one: they are not for two threads.
-  Result<std::unique_ptr<parquet::arrow::FileReader>> open_reader(int64_t batch_rows) const {
-    ARROW_ASSIGN_OR_RAISE(const auto file, input_.open());
-    return guarded(input_.name, [&]() -> Result<std::unique_ptr<parquet::arrow::FileReader>> {
-      parquet::ReaderProperties properties;
-      properties.set_page_checksum_verification(true);
-      properties.enable_buffered_stream();
-      properties.set_buffer_size(kReadBufferBytes);
-      auto reader = parquet::ParquetFileReader::Open(file, properties, metadata_);
-      ARROW_RETURN_NOT_OK(refuse_geometry(*reader->metadata()->schema()));
-      parquet::ArrowReaderProperties arrow_properties(false);
-      arrow_properties.set_batch_size(batch_rows);
-      arrow_properties.set_pre_buffer(false);
-      return parquet::arrow::FileReader::Make(arrow::default_memory_pool(), std::move(reader),
-                                              arrow_properties);
-    });
-  }
-
-  const std::string& name() const { return input_.name; }
-  const std::vector<RowGroup>& groups() const { return groups_; }
-  const arrow::Schema& schema() const { return *schema_; }
-  const ForeignColumns& columns() const { return columns_; }
-  const ForeignOptions& foreign() const { return foreign_; }
-  bool direct() const { return direct_; }
-
-  // Leaf columns of the Parquet schema below these top-level fields.
-  std::vector<int> leaves_of(const std::vector<std::string>& fields) const {
-    std::vector<int> leaves;
-    const auto& descriptor = *metadata_->schema();
-    for (int i = 0; i < descriptor.num_columns(); ++i) {
-      const auto path = descriptor.Column(i)->path()->ToDotVector();
-      if (std::find(fields.begin(), fields.end(), path.front()) != fields.end()) {
-        leaves.push_back(i);
-      }
-    }
-    return leaves;
-  }
-
-  int64_t bytes_per_row() const {
-    int64_t bytes = 0;
-    for (int i = 0; i < metadata_->num_row_groups(); ++i) {
-      bytes += metadata_->RowGroup(i)->total_byte_size();
-    }
-    return std::max<int64_t>(1, bytes / std::max<int64_t>(1, metadata_->num_rows()));
-  }
-
-  // Ids of the rows before one: for the first id that is out of order, which is rare.
-  Status each_id_before(int64_t before_row, const formats::IdVisitor& visit,
-                        const StopToken& stop) const {
-    return guarded(input_.name, [&]() -> Status {
-      ARROW_ASSIGN_OR_RAISE(const auto reader, open_reader(64 << 10));
-      std::vector<int> all_groups(groups_.size());
-      for (size_t i = 0; i < groups_.size(); ++i) {
-        all_groups[i] = static_cast<int>(i);
-      }
-      ARROW_ASSIGN_OR_RAISE(
-          const auto batches,
-          reader->GetRecordBatchReader(all_groups, leaves_of({"id", "uuid", "shard_key"})));
-      int64_t row = 1;
-      while (row < before_row) {
-        ARROW_RETURN_NOT_OK(poll(stop));
-        std::shared_ptr<arrow::RecordBatch> batch;
-        ARROW_RETURN_NOT_OK(batches->ReadNext(&batch));
-        if (batch == nullptr) {
-          return Status::OK();
-        }
-        ARROW_ASSIGN_OR_RAISE(const auto ids, ids_only(*batch, row));
-        ARROW_ASSIGN_OR_RAISE(const auto points, PointsView::make(*ids));
-        for (int64_t i = 0; i < points.rows() && row < before_row; ++i, ++row) {
-          const auto key = points.shard_key(i).value_or(std::string_view());
-          if (!visit(points.id(i), key, row)) {
-            return Status::OK();
-          }
-        }
-      }
-      return Status::OK();
-    });
-  }
-
- private:
-  // libparquet parses JSON for these, see cmake/Deps.cmake; a point could not hold one anyway.
-  Status refuse_geometry(const parquet::SchemaDescriptor& descriptor) const {
-    for (int i = 0; i < descriptor.num_columns(); ++i) {
-      const auto& type = descriptor.Column(i)->logical_type();
-      if (type != nullptr && (type->is_geometry() || type->is_geography())) {
-        return fail({.kind = ErrorKind::kIncompatible,
-                     .what = fmt::format("column '{}' holds geometry",
-                                         descriptor.Column(i)->path()->ToDotString()),
-                     .where = input_.name,
-                     .next = "leave the column out"});
-      }
-    }
-    return Status::OK();
-  }
-
-  void look_at_row_groups() {
-    int id_column = -1;
-    int uuid_column = -1;
-    const auto& descriptor = *metadata_->schema();
-    for (int i = 0; i < descriptor.num_columns(); ++i) {
-      const auto path = descriptor.Column(i)->path()->ToDotString();
-      id_column = path == "id" ? i : id_column;
-      uuid_column = path == "uuid" ? i : uuid_column;
-    }
-    for (int i = 0; i < metadata_->num_row_groups(); ++i) {
-      const auto group = metadata_->RowGroup(i);
-      groups_.push_back({group->num_rows(), ids_of(*group, id_column, uuid_column)});
-    }
-  }
-
-  // Are the file's columns the points schema's, byte for byte?
-  bool is_direct(const arrow::Schema& points) const {
-    if (schema_->num_fields() != points.num_fields()) {
-      return false;
-    }
-    for (const auto& field : points.fields()) {
-      const auto found = schema_->GetFieldByName(field->name());
-      if (found == nullptr) {
-        return false;
-      }
-      const auto empty = arrow::MakeEmptyArray(found->type());
-      if (!empty.ok() || formats::retyped(*empty, field->type()) == nullptr) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  Status infer(parquet::arrow::FileReader& reader, const StopToken& stop) {
-    ARROW_ASSIGN_OR_RAISE(const auto batches, reader.GetRecordBatchReader());
-    std::vector<VectorSpec> specs;
-    while (specs.size() < columns_.vectors.size()) {
+    ARROW_ASSIGN_OR_RAISE(
+        const auto batches,
+        reader->GetRecordBatchReader(all_groups, leaves_of({"id", "uuid", "shard_key"})));
+    int64_t row = 1;
+    while (row < before_row) {
       ARROW_RETURN_NOT_OK(poll(stop));
       std::shared_ptr<arrow::RecordBatch> batch;
       ARROW_RETURN_NOT_OK(batches->ReadNext(&batch));
       if (batch == nullptr) {
-        break;
-      }
-      ARROW_RETURN_NOT_OK(batch->ValidateFull());
-      ARROW_ASSIGN_OR_RAISE(const auto found,
-                            formats::vectors_of(*batch, columns_, foreign_.distance));
-      for (const auto& spec : found) {
-        const bool known = std::any_of(specs.begin(), specs.end(), [&](const VectorSpec& other) {
-          return other.name == spec.name;
-        });
-        if (!known) {
-          specs.push_back(spec);
-        }
-      }
-    }
-    head_.config = default_config(std::move(specs));
-    return Status::OK();
-  }
-
-  // A batch of id columns as points without anything else.
-  Result<std::shared_ptr<arrow::RecordBatch>> ids_only(const arrow::RecordBatch& batch,
-                                                       int64_t first_row) const {
-    ARROW_ASSIGN_OR_RAISE(const auto schema, points_schema(default_config({})));
-    if (!direct_) {
-      ARROW_ASSIGN_OR_RAISE(const auto columns,
-                            formats::foreign_columns(*batch.schema(), input_.name));
-      ARROW_ASSIGN_OR_RAISE(const auto builder, PointsBuilder::make(schema));
-      RowChecker unchecked(input_.name,
-                           [](int64_t, const formats::IdVisitor&) { return Status::OK(); });
-      ARROW_RETURN_NOT_OK(
-          formats::append_foreign(batch, columns, {}, first_row, unchecked, *builder));
-      return builder->finish();
-    }
-    arrow::ArrayVector arrays;
-    for (const auto& field : schema->fields()) {
-      const auto column = batch.GetColumnByName(field->name());
-      if (column == nullptr) {
-        ARROW_ASSIGN_OR_RAISE(auto none, arrow::MakeArrayOfNull(field->type(), batch.num_rows()));
-        arrays.push_back(std::move(none));
-      } else {
-        arrays.push_back(formats::retyped(column, field->type()));
-      }
-    }
-    return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(arrays));
-  }
-
-  ParquetInput input_;
-  ForeignOptions foreign_;
-  std::shared_ptr<parquet::FileMetaData> metadata_;
-  std::shared_ptr<arrow::Schema> schema_;
-  std::vector<RowGroup> groups_;
-  FileHead head_;
-  ForeignColumns columns_;
-  bool direct_ = false;
-};
-
-namespace {
-
-// Row groups that are read one after another, and the file's number of each row in them.
-struct Part {
-  int group = 0;
-  int64_t first_row = 1;
-  int64_t rows = 0;
-};
-
-}  // namespace
-
-class ParquetPointsReader : public arrow::RecordBatchReader {
- public:
-  ParquetPointsReader(std::shared_ptr<const ParquetFile::Impl> file, ParquetReadOptions options,
-                      StopToken stop, std::shared_ptr<arrow::Schema> schema)
-      : file_(std::move(file)),
-        options_(std::move(options)),
-        stop_(std::move(stop)),
-        schema_(std::move(schema)),
-        checker_(file_->name(), [this](int64_t before, const formats::IdVisitor& visit) {
-          return file_->each_id_before(before, visit, stop_);
-        }) {
-    rows_.original_id_key = file_->foreign().original_id_key;
-    rows_.finite = file_->head().config_inferred;
-    for (const auto& spec : file_->head().config.vectors) {
-      rows_.known.push_back(spec.name);
-    }
-    int64_t first_row = 1;
-    for (size_t i = 0; i < file_->groups().size(); ++i) {
-      const auto& group = file_->groups()[i];
-      if (!group.ids || overlaps(*group.ids, options_.range)) {
-        parts_.push_back({static_cast<int>(i), first_row, group.rows});
-      }
-      first_row += group.rows;
-    }
-  }
-
-  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
-
-  Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
-    return guarded(file_->name(), [&]() { return read_next(batch); });
-  }
-
- private:
-  Status read_next(std::shared_ptr<arrow::RecordBatch>* out) {
-    for (;;) {
-      out->reset();
-      ARROW_RETURN_NOT_OK(poll(stop_));
-      if (batches_ == nullptr) {
-        if (part_ == parts_.size()) {
-          return Status::OK();
-        }
-        ARROW_RETURN_NOT_OK(open_part());
-      }
-      std::shared_ptr<arrow::RecordBatch> batch;
-      const Status read = batches_->ReadNext(&batch);
-      if (!read.ok()) {
-        return widen(read_failure(read, file_->name()),
-                     fmt::format("row group {}, row {} and after", parts_[part_].group,
-                                 parts_[part_].first_row + done_in_part_));
-      }
-      if (batch == nullptr) {
-        ARROW_RETURN_NOT_OK(close_part());
-        continue;
-      }
-      const int64_t first_row = parts_[part_].first_row + done_in_part_;
-      done_in_part_ += batch->num_rows();
-      ARROW_ASSIGN_OR_RAISE(
-          batch, file_->direct() ? as_points(*batch, first_row) : converted(*batch, first_row));
-      ARROW_ASSIGN_OR_RAISE(batch, formats::rows_in_range(batch, options_.range));
-      if (batch->num_rows() > 0) {
-        *out = std::move(batch);
         return Status::OK();
       }
-    }
-  }
-
-  std::vector<std::string> wanted_fields() const {
-    std::vector<std::string> fields;
-    for (const auto& field : file_->schema().fields()) {
-      const auto& name = field->name();
-      const bool is_vector =
-          name == "vector" || name == "embedding" || name.rfind("vector.", 0) == 0;
-      const bool is_key = name == "id" || name == "uuid" || name == "shard_key";
-      const bool skip = is_vector ? file_->direct() && schema_->GetFieldIndex(name) < 0
-                                  : !is_key && !options_.payload;
-      if (!skip) {
-        fields.push_back(name);
+      ARROW_ASSIGN_OR_RAISE(const auto ids, ids_only(*batch, row));
+      ARROW_ASSIGN_OR_RAISE(const auto points, PointsView::make(*ids));
+      for (int64_t i = 0; i < points.rows() && row < before_row; ++i, ++row) {
+        const auto key = points.shard_key(i).value_or(std::string_view());
+        if (!visit(points.id(i), key, row)) {
+          return Status::OK();
+        }
       }
     }
-    return fields;
-  }
-
-  Status open_part() {
-    if (reader_ == nullptr) {
-      const int64_t rows =
-          std::clamp<int64_t>(options_.batch_bytes / file_->bytes_per_row(), 1, int64_t{1} << 20);
-      ARROW_ASSIGN_OR_RAISE(reader_, file_->open_reader(rows));
-    }
-    auto batches =
-        reader_->GetRecordBatchReader({parts_[part_].group}, file_->leaves_of(wanted_fields()));
-    ARROW_RETURN_NOT_OK(batches.status());
-    ARROW_ASSIGN_OR_RAISE(batches_, std::move(batches));
-    done_in_part_ = 0;
     return Status::OK();
-  }
+  });
+}
 
-  Status close_part() {
-    batches_.reset();
-    if (done_in_part_ != parts_[part_].rows) {
-      return fail({.kind = ErrorKind::kCorrupt,
-                   .what = fmt::format("row group {} holds {} rows, {} were promised",
-                                       parts_[part_].group, done_in_part_, parts_[part_].rows),
-                   .where = file_->name()});
+// libparquet parses JSON for these, see cmake/Deps.cmake; a point could not hold one anyway.
+Status OpenParquet::refuse_geometry(const parquet::SchemaDescriptor& descriptor) const {
+  for (int i = 0; i < descriptor.num_columns(); ++i) {
+    const auto& type = descriptor.Column(i)->logical_type();
+    if (type != nullptr && (type->is_geometry() || type->is_geography())) {
+      return fail({.kind = ErrorKind::kIncompatible,
+                   .what = fmt::format("column '{}' holds geometry",
+                                       descriptor.Column(i)->path()->ToDotString()),
+                   .where = input_.name,
+                   .next = "leave the column out"});
     }
-    ++part_;
-    return Status::OK();
   }
+  return Status::OK();
+}
 
-  Result<std::shared_ptr<arrow::RecordBatch>> as_points(const arrow::RecordBatch& batch,
-                                                        int64_t first_row) {
-    arrow::ArrayVector arrays;
-    for (const auto& field : schema_->fields()) {
-      const auto column = batch.GetColumnByName(field->name());
-      if (column == nullptr) {
-        ARROW_ASSIGN_OR_RAISE(auto none, arrow::MakeArrayOfNull(field->type(), batch.num_rows()));
-        arrays.push_back(std::move(none));
-        continue;
+void OpenParquet::look_at_row_groups() {
+  int id_column = -1;
+  int uuid_column = -1;
+  const auto& descriptor = *metadata_->schema();
+  for (int i = 0; i < descriptor.num_columns(); ++i) {
+    const auto path = descriptor.Column(i)->path()->ToDotString();
+    id_column = path == "id" ? i : id_column;
+    uuid_column = path == "uuid" ? i : uuid_column;
+  }
+  for (int i = 0; i < metadata_->num_row_groups(); ++i) {
+    const auto group = metadata_->RowGroup(i);
+    groups_.push_back({group->num_rows(), ids_of(*group, id_column, uuid_column)});
+  }
+}
+
+bool OpenParquet::is_direct(const arrow::Schema& points) const {
+  if (schema_->num_fields() != points.num_fields()) {
+    return false;
+  }
+  for (const auto& field : points.fields()) {
+    const auto found = schema_->GetFieldByName(field->name());
+    if (found == nullptr) {
+      return false;
+    }
+    const auto empty = arrow::MakeEmptyArray(found->type());
+    if (!empty.ok() || retyped(*empty, field->type()) == nullptr) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Status OpenParquet::infer(parquet::arrow::FileReader& reader, const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(const auto batches, reader.GetRecordBatchReader());
+  std::vector<VectorSpec> specs;
+  while (specs.size() < columns_.vectors.size()) {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    std::shared_ptr<arrow::RecordBatch> batch;
+    ARROW_RETURN_NOT_OK(batches->ReadNext(&batch));
+    if (batch == nullptr) {
+      break;
+    }
+    ARROW_RETURN_NOT_OK(batch->ValidateFull());
+    ARROW_ASSIGN_OR_RAISE(const auto found, vectors_of(*batch, columns_, foreign_.distance));
+    for (const auto& spec : found) {
+      const bool known = std::any_of(specs.begin(), specs.end(), [&](const VectorSpec& other) {
+        return other.name == spec.name;
+      });
+      if (!known) {
+        specs.push_back(spec);
       }
-      auto array = formats::retyped(column, field->type());
-      if (array == nullptr) {
-        return checker_.bad(first_row, field->name(), "the column has another type here");
-      }
-      arrays.push_back(std::move(array));
     }
-    ARROW_ASSIGN_OR_RAISE(
-        auto points,
-        checker_.check(arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(arrays)),
-                       first_row));
-    return points;
   }
+  head_.config = default_config(std::move(specs));
+  return Status::OK();
+}
 
-  Result<std::shared_ptr<arrow::RecordBatch>> converted(const arrow::RecordBatch& batch,
-                                                        int64_t first_row) {
-    ARROW_RETURN_NOT_OK(batch.ValidateFull());
-    if (builder_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(builder_, PointsBuilder::make(schema_));
-      ARROW_ASSIGN_OR_RAISE(columns_, formats::foreign_columns(*batch.schema(), file_->name()));
+// A batch of id columns as points without anything else.
+Result<std::shared_ptr<arrow::RecordBatch>> OpenParquet::ids_only(const arrow::RecordBatch& batch,
+                                                                  int64_t first_row) const {
+  ARROW_ASSIGN_OR_RAISE(const auto schema, points_schema(default_config({})));
+  if (!direct_) {
+    ARROW_ASSIGN_OR_RAISE(const auto columns, foreign_columns(*batch.schema(), input_.name));
+    ARROW_ASSIGN_OR_RAISE(const auto builder, PointsBuilder::make(schema));
+    RowChecker unchecked(input_.name, [](int64_t, const IdVisitor&) { return Status::OK(); });
+    ARROW_RETURN_NOT_OK(append_foreign(batch, columns, {}, first_row, unchecked, *builder));
+    return builder->finish();
+  }
+  arrow::ArrayVector arrays;
+  for (const auto& field : schema->fields()) {
+    const auto column = batch.GetColumnByName(field->name());
+    if (column == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(auto none, arrow::MakeArrayOfNull(field->type(), batch.num_rows()));
+      arrays.push_back(std::move(none));
+    } else {
+      arrays.push_back(retyped(column, field->type()));
     }
-    ARROW_RETURN_NOT_OK(
-        formats::append_foreign(batch, columns_, rows_, first_row, checker_, *builder_));
-    return builder_->finish();
   }
+  return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(arrays));
+}
 
-  std::shared_ptr<const ParquetFile::Impl> file_;
-  ParquetReadOptions options_;
-  StopToken stop_;
-  std::shared_ptr<arrow::Schema> schema_;
-  RowChecker checker_;
-  ForeignRows rows_;
-  ForeignColumns columns_;
-  std::unique_ptr<PointsBuilder> builder_;
-  std::vector<Part> parts_;
-  size_t part_ = 0;
-  int64_t done_in_part_ = 0;
-  std::unique_ptr<parquet::arrow::FileReader> reader_;
-  std::unique_ptr<arrow::RecordBatchReader> batches_;
-};
+}  // namespace formats
 
-ParquetFile::ParquetFile(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+ParquetFile::ParquetFile(std::shared_ptr<const formats::OpenParquet> opened)
+    : opened_(std::move(opened)) {}
 ParquetFile::~ParquetFile() = default;
 
 Result<std::shared_ptr<const ParquetFile>> ParquetFile::open(ParquetInput input,
                                                              const ForeignOptions& foreign,
                                                              StopToken stop) {
-  auto impl = std::make_shared<Impl>(std::move(input), foreign);
-  ARROW_RETURN_NOT_OK(impl->open(stop));
-  return std::shared_ptr<const ParquetFile>(new ParquetFile(std::move(impl)));
+  auto opened = std::make_shared<formats::OpenParquet>(std::move(input), foreign);
+  ARROW_RETURN_NOT_OK(opened->open(stop));
+  return std::shared_ptr<const ParquetFile>(new ParquetFile(std::move(opened)));
 }
 
 const FileHead& ParquetFile::head() const {
-  return impl_->head();
+  return opened_->head();
 }
 
 std::vector<IdRange> ParquetFile::plan(int parts) const {
-  return impl_->plan(parts);
+  return opened_->plan(parts);
 }
 
 Result<std::unique_ptr<arrow::RecordBatchReader>> ParquetFile::read(
     const ParquetReadOptions& options, StopToken stop) const {
-  ARROW_ASSIGN_OR_RAISE(auto schema, points_schema(impl_->head().config, options.vectors));
-  return std::make_unique<ParquetPointsReader>(impl_, options, std::move(stop), std::move(schema));
+  ARROW_ASSIGN_OR_RAISE(auto schema, points_schema(opened_->head().config, options.vectors));
+  return formats::parquet_points_reader(opened_, options, std::move(stop), std::move(schema));
 }
 
 }  // namespace vecferry

@@ -19,6 +19,10 @@ class RandomAccessFile;
 
 namespace vecferry {
 
+namespace formats {
+class OpenParquet;
+}
+
 struct ParquetInput {
   std::string name{};  ///< for messages: the path
   std::function<Result<std::shared_ptr<arrow::io::RandomAccessFile>>()> open{};
@@ -61,10 +65,8 @@ class ParquetFile {
                                                          StopToken stop) const;
 
  private:
-  class Impl;
-  friend class ParquetPointsReader;
-  explicit ParquetFile(std::shared_ptr<const Impl> impl);
-  std::shared_ptr<const Impl> impl_;
+  explicit ParquetFile(std::shared_ptr<const formats::OpenParquet> opened);
+  std::shared_ptr<const formats::OpenParquet> opened_;
 };
 
 }  // namespace vecferry
