@@ -1,11 +1,12 @@
 //! The C interface as C sees it: codes, messages, who releases what, panics.
 
 use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr::{null, null_mut};
 
 use arrow_array::ffi::{from_ffi, to_ffi};
-use arrow_array::{ArrayRef, FixedSizeBinaryArray, UInt64Array};
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, UInt64Array};
 use std::sync::Arc;
 
 use super::*;
