@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "vecferry/formats/document_parser_internal.h"
-#include "vecferry/formats/number_lists_internal.h"
+#include "vecferry/formats/document_vectors_internal.h"
 #include "vecferry/formats/payload_members_internal.h"
 #include "vecferry/formats/text_window_internal.h"
 #include "vecferry/model/canonical_payload.h"
@@ -25,19 +25,6 @@ enum Field : unsigned {
   kShardKey = 1U << 4U,
   kPayload = 1U << 5U,
 };
-
-Status bad(std::string what, std::string_view field) {
-  return fail({.kind = ErrorKind::kCorrupt, .what = std::move(what), .where = std::string(field)});
-}
-
-Status bad_json(simdjson::error_code code) {
-  return fail({.kind = ErrorKind::kCorrupt,
-               .what = fmt::format("not valid JSON: {}", simdjson::error_message(code))});
-}
-
-std::string_view trim_end(std::string_view token) {
-  return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
-}
 
 bool is_integer(std::string_view token) {
   return !token.empty() && token.find_first_not_of("0123456789") == std::string_view::npos;
@@ -72,7 +59,8 @@ PointId id_of_text(std::string_view text, bool* renamed) {
 
 class DocumentParser::Impl {
  public:
-  explicit Impl(DocumentOptions options) : options_(std::move(options)) {
+  explicit Impl(DocumentOptions options)
+      : options_(std::move(options)), vectors_(options_.vector_names) {
     original_id_key_ = nlohmann::json(options_.original_id_key)
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
@@ -96,7 +84,7 @@ class DocumentParser::Impl {
                      .iterate(simdjson::padded_string_view(text.data(), text.size(),
                                                            text.size() + TextWindow::kPadding))
                      .get(document);
-    end_ = text.data() + text.size();
+    text_end_ = text.data() + text.size();
     if (error != simdjson::SUCCESS) {
       return bad_json(error);
     }
@@ -143,7 +131,7 @@ class DocumentParser::Impl {
     }
     if (key == "vector" || key == "embedding") {
       ARROW_RETURN_NOT_OK(once(kVector, key));
-      return options_.vectors ? read_vectors(value, key) : Status::OK();
+      return options_.vectors ? vectors_.read(value, key, text_end_, out_) : Status::OK();
     }
     if (key == "shard_key") {
       ARROW_RETURN_NOT_OK(once(kShardKey, key));
@@ -315,168 +303,12 @@ class DocumentParser::Impl {
     return merge_objects(others == "{}" ? "" : others, moved, &metadata_);
   }
 
-  // ------------------------------------------------------------------------------- vectors
-
-  bool wanted(std::string_view name) const {
-    if (!options_.vector_names) {
-      return true;
-    }
-    for (const auto& wanted_name : *options_.vector_names) {
-      if (name == wanted_name) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  Status read_vectors(ondemand::value value, std::string_view key) {
-    const std::string_view token = trim_end(value.raw_json_token());
-    if (token == "null") {
-      return Status::OK();
-    }
-    if (token.front() == '[') {
-      return wanted("") ? widen(read_list(token.data(), ""), key) : Status::OK();
-    }
-    if (token.front() != '{') {
-      return bad(fmt::format("it is neither a list nor an object: {}", token.substr(0, 40)), key);
-    }
-    ondemand::object object;
-    if (const auto error = value.get_object().get(object); error != simdjson::SUCCESS) {
-      return widen(bad_json(error), key);
-    }
-    for (auto item : object) {
-      ondemand::field field;
-      std::string_view name;
-      if (auto error = std::move(item).get(field); error != simdjson::SUCCESS) {
-        return widen(bad_json(error), key);
-      }
-      if (auto error = field.unescaped_key().get(name); error != simdjson::SUCCESS) {
-        return widen(bad_json(error), key);
-      }
-      ARROW_RETURN_NOT_OK(widen(check_vector_name(name), key));
-      if (wanted(name)) {
-        ARROW_RETURN_NOT_OK(
-            widen(read_named(field.value(), name), fmt::format("{} '{}'", key, name)));
-      }
-    }
-    return Status::OK();
-  }
-
-  Status read_named(ondemand::value value, std::string_view name) {
-    const std::string_view token = trim_end(value.raw_json_token());
-    if (token == "null") {
-      return Status::OK();
-    }
-    if (token.front() == '[') {
-      return read_list(token.data(), name);
-    }
-    if (token.front() == '{') {
-      return read_sparse(value, name);
-    }
-    return bad(fmt::format("it is neither a list nor an object: {}", token.substr(0, 40)), "");
-  }
-
-  ParsedVector& add_vector(std::string_view name, VectorKind kind) {
-    if (out_->vector_count == out_->vectors.size()) {
-      out_->vectors.emplace_back();
-    }
-    auto& vector = out_->vectors[out_->vector_count++];
-    vector.name = name;
-    vector.kind = kind;
-    vector.dim = 0;
-    vector.begin = out_->values.size();
-    vector.index_begin = out_->indices.size();
-    return vector;
-  }
-
-  Status read_numbers(const char* begin) {
-    return parse_number_lists({begin, static_cast<size_t>(end_ - begin)}, &lists_).status();
-  }
-
-  Status read_list(const char* begin, std::string_view name) {
-    ARROW_RETURN_NOT_OK(read_numbers(begin));
-    if (lists_.values.empty()) {
-      return lists_.lists == 0 ? Status::OK() : bad("the inner vectors are empty", "");
-    }
-    const bool multi = lists_.lists > 0;
-    auto& vector = add_vector(name, multi ? VectorKind::kMulti : VectorKind::kDense);
-    vector.dim = static_cast<uint32_t>(lists_.values.size() / (multi ? lists_.lists : 1));
-    if (out_->values.empty()) {
-      out_->values.swap(lists_.values);  // the usual document has one vector: no copy
-    } else {
-      out_->values.insert(out_->values.end(), lists_.values.begin(), lists_.values.end());
-    }
-    vector.end = out_->values.size();
-    return Status::OK();
-  }
-
-  Status read_indices(ondemand::value value) {
-    ondemand::array array;
-    if (value.get_array().get(array) != simdjson::SUCCESS) {
-      return bad("'indices' is not a list", "");
-    }
-    for (auto item : array) {
-      uint64_t index = 0;
-      if (item.get_uint64().get(index) != simdjson::SUCCESS || index > UINT32_MAX) {
-        return bad("'indices' holds something that is not a whole number below 2^32", "");
-      }
-      out_->indices.push_back(static_cast<uint32_t>(index));
-    }
-    return Status::OK();
-  }
-
-  Status read_sparse(ondemand::value value, std::string_view name) {
-    ondemand::object object;
-    if (const auto error = value.get_object().get(object); error != simdjson::SUCCESS) {
-      return bad_json(error);
-    }
-    auto& vector = add_vector(name, VectorKind::kSparse);
-    bool has_indices = false;
-    bool has_values = false;
-    for (auto item : object) {
-      ondemand::field field;
-      std::string_view key;
-      if (auto error = std::move(item).get(field); error != simdjson::SUCCESS) {
-        return bad_json(error);
-      }
-      if (auto error = field.unescaped_key().get(key); error != simdjson::SUCCESS) {
-        return bad_json(error);
-      }
-      if (key == "indices" && !std::exchange(has_indices, true)) {
-        ARROW_RETURN_NOT_OK(read_indices(field.value()));
-      } else if (key == "values" && !std::exchange(has_values, true)) {
-        const std::string_view token = field.value().raw_json_token();
-        if (token.front() != '[') {
-          return bad("'values' is not a list", "");
-        }
-        ARROW_RETURN_NOT_OK(read_numbers(token.data()));
-        if (lists_.lists != 0) {
-          return bad("'values' holds lists", "");
-        }
-        out_->values.insert(out_->values.end(), lists_.values.begin(), lists_.values.end());
-      } else {
-        return bad(
-            fmt::format("unexpected key '{}'; a sparse vector has 'indices' and 'values'", key),
-            "");
-      }
-    }
-    vector.end = out_->values.size();
-    if (!has_indices || !has_values) {
-      return bad("a sparse vector needs 'indices' and 'values'", "");
-    }
-    const size_t indices = out_->indices.size() - vector.index_begin;
-    if (indices != vector.end - vector.begin) {
-      return bad(fmt::format("{} indices but {} values", indices, vector.end - vector.begin), "");
-    }
-    return Status::OK();
-  }
-
   DocumentOptions options_;
   std::string original_id_key_;  // quoted
   ondemand::parser parser_;
   PayloadCanonicaliser canonicaliser_;
   ParsedDocument* out_ = nullptr;
-  const char* end_ = nullptr;
+  const char* text_end_ = nullptr;
   unsigned seen_ = 0;
   bool has_content_ = false;
   std::string metadata_;         // canonical
@@ -485,7 +317,7 @@ class DocumentParser::Impl {
   std::string loose_;            // members that are no object of members, as they stand
   std::string loose_canonical_;  // the same, canonical
   std::string merged_;
-  NumberLists lists_;
+  DocumentVectors vectors_;
 };
 
 DocumentParser::DocumentParser(DocumentOptions options)
