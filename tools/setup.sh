@@ -20,10 +20,16 @@ rust_is_complete() {
   bin=$(cmake/find_rust.sh 2>/dev/null) && [ -x "$bin/cargo-clippy" ] && [ -x "$bin/cargo-fmt" ]
 }
 
+# A Node that runs the JavaScript client, with npm; whoever brought it.
+node_is_complete() {
+  command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
+}
+
 install_packages() {
   local wanted missing
   wanted=$(sed 's/#.*//' tools/setup/apt-packages.txt | xargs)
   rust_is_complete || wanted="$wanted rustc-web cargo-web rust-web-clippy rustfmt-web"
+  node_is_complete || wanted="$wanted nodejs npm"
   command -v dpkg-query >/dev/null ||
     die "this is no Debian, and setup knows only apt" "install the like of: $wanted"
   # shellcheck disable=SC2086  # one word a package
@@ -121,9 +127,22 @@ install_python_tools() {
   echo "$pin" >.deps/venv/.pin
 }
 
+install_js_client() {
+  local pin
+  pin=$({ node --version && cat tests/e2e/js/package-lock.json; } | sha256sum | cut -c1-16)
+  [ "$(cat .deps/js/.pin 2>/dev/null)" != "$pin" ] || return 0
+  say "installing the JavaScript client of the end-to-end tests into .deps/js"
+  rm -rf .deps/js
+  mkdir -p .deps/js
+  cp tests/e2e/js/{package.json,package-lock.json,.npmrc} .deps/js/
+  (cd .deps/js && npm ci --silent --cache "$cache/npm" --prefer-offline)
+  echo "$pin" >.deps/js/.pin
+}
+
 mkdir -p "$cache" .deps
 install_packages
 install_arrow
 install_python_tools
+install_js_client
 fetch_crates
 say "everything is there"
