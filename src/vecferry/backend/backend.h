@@ -35,6 +35,7 @@ struct Capabilities {
   bool rounds_payload_floats = false;  ///< payload floats pass the engine's JSON parser
   int max_payload_depth = 1000;        ///< deeper payloads are refused on write
   int write_lanes = 1;                 ///< writers that help each other; 1: one writer at a time
+  int read_lanes = 2;                  ///< readers side by side that pay
   int64_t batch_bytes = int64_t{4} << 20;  ///< size of batches that suits the place
 };
 
