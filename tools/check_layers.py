@@ -33,7 +33,7 @@ EDGES = {
     "routes": ["pipeline", "engine"],
     "embed": ["model"],
     "ops": ["routes", "journal", "archive", "embed"],
-    "server": ["wire", "engine", "archive", "backends/local"],
+    "server": ["wire", "engine", "archive", "backends/local", "transform"],
     "report": ["ops"],
 }
 EDGES["cli"] = list(EDGES)

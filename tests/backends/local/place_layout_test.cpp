@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "tests/support/temp_dir.h"
-#include "vecferry/backends/local/place_layout_internal.h"
+#include "vecferry/backends/local/place_layout.h"
 #include "vecferry/base/durable_file.h"
 
 namespace vecferry::local {

@@ -1,3 +1,5 @@
+#include "vecferry/backends/local/local_place.h"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,7 +11,6 @@
 #include <system_error>
 #include <utility>
 
-#include "vecferry/backends/local/local_place_internal.h"
 #include "vecferry/base/kill_point.h"
 #include "vecferry/base/log.h"
 
@@ -461,6 +462,47 @@ Status LocalPlace::change_aliases(std::span<const AliasChange> changes) {
     aliases[change.alias] = *change.collection;
   }
   return layout_.write_aliases(aliases);
+}
+
+Status LocalPlace::hold(bool read_only) {
+  const std::lock_guard guard(mutex_);
+  if (!read_only) {
+    return lock_to_write();
+  }
+  ARROW_RETURN_NOT_OK(layout_.check_exists());
+  return lock();
+}
+
+Status LocalPlace::set_config(std::string_view collection, const CollectionConfig& config) {
+  const std::lock_guard guard(mutex_);
+  ARROW_RETURN_NOT_OK(lock_to_write());
+  ARROW_ASSIGN_OR_RAISE(auto record, layout_.read_record(collection));
+  record.config = config;
+  return layout_.write_record(record);
+}
+
+Status LocalPlace::close_shard(std::string_view collection) {
+  const std::lock_guard guard(mutex_);
+  return close(collection);
+}
+
+Status LocalPlace::adopt(std::string_view collection, const CollectionConfig& config,
+                         const fs::path& made) {
+  const std::lock_guard guard(mutex_);
+  ARROW_RETURN_NOT_OK(check_collection_name(collection));
+  ARROW_RETURN_NOT_OK(lock_to_write());
+  ARROW_RETURN_NOT_OK(close(collection));
+  const CollectionRecord record{.name = std::string(collection),
+                                .config = config,
+                                .created_at = utc_now(),
+                                .engine_version = engine::engine_version()};
+  ARROW_RETURN_NOT_OK(sync_tree(made));
+  ARROW_RETURN_NOT_OK(layout_.write_record(record, made));
+  VECFERRY_KILL_POINT("local.adopting");
+  ARROW_RETURN_NOT_OK(layout_.move_in(made, collection));
+  VECFERRY_KILL_POINT("local.adopted");
+  remove_folder(made);  // the collection that was there before
+  return Status::OK();
 }
 
 Status LocalPlace::check_space(int64_t bytes) const {

@@ -1,3 +1,6 @@
+#include "vecferry/backends/local/place_layout.h"
+
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -5,12 +8,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
 #include "vecferry/backend/location.h"
-#include "vecferry/backends/local/place_layout_internal.h"
 #include "vecferry/base/durable_file.h"
 #include "vecferry/base/log.h"
 #include "vecferry/base/near_miss.h"
@@ -312,6 +315,10 @@ Result<CollectionRecord> PlaceLayout::read_record(std::string_view collection) c
 }
 
 Status PlaceLayout::write_record(const CollectionRecord& record) const {
+  return write_record(record, folder(record.name));
+}
+
+Status PlaceLayout::write_record(const CollectionRecord& record, const fs::path& folder) const {
   CollectionConfig config = record.config;
   config.aliases.clear();
   Json json = Json::parse(to_json(config), nullptr, false);
@@ -322,7 +329,7 @@ Status PlaceLayout::write_record(const CollectionRecord& record) const {
   if (record.points_count) {
     json["points_count"] = *record.points_count;
   }
-  return write_durably(folder(record.name) / "collection.json", json.dump() + "\n");
+  return write_durably(folder / "collection.json", json.dump() + "\n");
 }
 
 Result<Aliases> PlaceLayout::read_aliases() const {
@@ -375,6 +382,29 @@ Result<fs::path> PlaceLayout::hide_folder(std::string_view collection) const {
   }
   ARROW_RETURN_NOT_OK(sync_folder(from.parent_path()));
   return to;
+}
+
+Result<fs::path> PlaceLayout::scratch_folder() const {
+  static std::atomic<int> counter{0};
+  const fs::path path =
+      dir_ / "collections" / fmt::format("{}new-{}-{}", kDropped, ::getpid(), counter++);
+  std::error_code error;
+  fs::create_directory(path, error);
+  if (error) {
+    return failed(error, "cannot make folder", path);
+  }
+  return path;
+}
+
+Status PlaceLayout::move_in(const fs::path& made, std::string_view collection) const {
+  const fs::path to = folder(collection);
+  std::error_code ignored;
+  // An exchange leaves no moment without the collection.
+  const unsigned flags = fs::exists(to, ignored) ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, to.c_str(), flags) != 0) {
+    return failed({errno, std::system_category()}, "cannot move into place folder", made);
+  }
+  return sync_folder(to.parent_path());
 }
 
 Status PlaceLayout::sweep() const {

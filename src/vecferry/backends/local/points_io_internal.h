@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "vecferry/backends/local/local_place_internal.h"
+#include "vecferry/backends/local/local_place.h"
 
 namespace vecferry::local {
 

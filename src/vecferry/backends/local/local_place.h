@@ -12,7 +12,7 @@
 
 #include "vecferry/backend/backend.h"
 #include "vecferry/backends/local/local_backend.h"
-#include "vecferry/backends/local/place_layout_internal.h"
+#include "vecferry/backends/local/place_layout.h"
 #include "vecferry/base/durable_file.h"
 #include "vecferry/engine/shard.h"
 
@@ -54,6 +54,18 @@ class LocalPlace {
                 const LocalOptions& options, const StopToken& stop);
   Status drop(std::string_view collection);
   Status change_aliases(std::span<const AliasChange> changes);
+
+  /// Take the lock now and keep it; for a server, which answers for all collections. A missing
+  /// folder is made unless `read_only`.
+  Status hold(bool read_only);
+  /// Replace the stored configuration of a finished collection; an open shard keeps the old one
+  /// until it is opened again.
+  Status set_config(std::string_view collection, const CollectionConfig& config);
+  /// Close a collection's shard. Errors: kConflict while somebody else has it.
+  Status close_shard(std::string_view collection);
+  /// Put a finished collection in place, instead of one that is there or as a new one, in one step.
+  /// `made` comes from `layout().scratch_folder()` and holds nothing but `shard/`, closed.
+  Status adopt(std::string_view collection, const CollectionConfig& config, const fs::path& made);
 
   /// Refuse a write that the file system has no room for.
   Status check_space(int64_t bytes) const;

@@ -59,6 +59,7 @@ class PlaceLayout {
   bool finished(std::string_view collection) const;
   Result<CollectionRecord> read_record(std::string_view collection) const;
   Status write_record(const CollectionRecord& record) const;
+  Status write_record(const CollectionRecord& record, const fs::path& folder) const;
 
   /// Aliases whose collection is there.
   Result<Aliases> read_aliases() const;
@@ -68,6 +69,10 @@ class PlaceLayout {
   Status make_folder(std::string_view collection) const;
   /// Take a collection's folder out of sight, durably; the result is where it is now.
   Result<fs::path> hide_folder(std::string_view collection) const;
+  /// Make a folder out of sight, which a sweep removes unless it is moved into place before.
+  Result<fs::path> scratch_folder() const;
+  /// Move such a folder into a collection's place, durably. What was there is where the folder was.
+  Status move_in(const fs::path& made, std::string_view collection) const;
   /// Remove what unfinished loads and drops have left. Only for who holds the lock and loads
   /// nothing.
   Status sweep() const;

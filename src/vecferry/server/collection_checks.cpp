@@ -1,0 +1,169 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "vecferry/model/payload_path.h"
+#include "vecferry/server/collection_internal.h"
+#include "vecferry/server/words.h"
+
+namespace vecferry::server {
+namespace {
+
+bool selects_points(const Json& body) {
+  return body.contains("points") || body.contains("filter");
+}
+
+Status no_variant(std::string_view type) {
+  return format_error(fmt::format("data did not match any variant of untagged enum {}", type));
+}
+
+// The key of a clause that no filter has; empty: none.
+std::string unknown_clause(const Json& filter) {
+  for (const auto& clause : filter.items()) {
+    if (clause.key() != "must" && clause.key() != "should" && clause.key() != "must_not" &&
+        clause.key() != "min_should") {
+      return clause.key();
+    }
+  }
+  return {};
+}
+
+// A field condition that tests nothing: {"key": "n"}.
+bool tests_nothing(const Json& condition) {
+  return condition.is_object() && condition.size() == 1 && condition.contains("key");
+}
+
+// The path of the first condition that tests nothing, as validators print it; empty: none.
+std::string testless(const Json& filter) {
+  if (!filter.is_object()) {
+    return {};
+  }
+  for (const auto& clause : filter.items()) {
+    const Json& conditions = clause.value();
+    if (tests_nothing(conditions)) {
+      return fmt::format("{}[0]", clause.key());
+    }
+    for (size_t i = 0; conditions.is_array() && i < conditions.size(); ++i) {
+      if (tests_nothing(conditions[i])) {
+        return fmt::format("{}[{}]", clause.key(), i);
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Json> shard_info(const engine::Shard& shard) {
+  ARROW_ASSIGN_OR_RAISE(const auto text, in_qdrants_words(shard.info()));
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) {
+    return fail({.what = "Service internal error: what the engine says of itself is odd"});
+  }
+  return json;
+}
+
+Result<PayloadIndex> as_indexed(PayloadIndex index) {
+  const auto path = parse_payload_path(index.path);
+  if (!path) {
+    return format_error(fmt::format("Invalid json path: '{}'", index.path));
+  }
+  index.path = to_string(*path);
+  return index;
+}
+
+Status filter_error(std::string_view json, const Status& otherwise) {
+  const Json filter = Json::parse(json, nullptr, false);
+  if (!filter.is_object()) {
+    return format_error("invalid type: expected struct Filter");
+  }
+  if (const auto clause = unknown_clause(filter); !clause.empty()) {
+    return format_error(fmt::format(
+        "unknown field `{}`, expected one of `should`, `min_should`, `must`, `must_not`", clause));
+  }
+  if (const auto where = testless(filter); !where.empty()) {
+    return fail(
+        {.kind = ErrorKind::kUsage,
+         .what = fmt::format("Validation error in JSON body: [filter.{}.__all__: Validation "
+                             "error: At least one field condition must be specified [{{}}]]",
+                             where)});
+  }
+  return format_error(failure_of(otherwise).what);
+}
+
+Result<std::string> checked_operation(std::string_view operation, const CollectionConfig& config) {
+  ARROW_ASSIGN_OR_RAISE(const Json json, parse_body(operation));
+  if (json.size() != 1 || !json.begin()->is_object()) {
+    return no_variant("UpdateOperation");
+  }
+  const std::string name = json.begin().key();
+  const Json& body = *json.begin();
+  constexpr std::array<std::string_view, 7> kNames{
+      "delete",        "set_payload",    "overwrite_payload", "delete_payload",
+      "clear_payload", "update_vectors", "delete_vectors"};
+  if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
+    return no_variant("UpdateOperation");
+  }
+  if ((name == "delete" || name == "clear_payload") && !selects_points(body)) {
+    return no_variant("PointsSelector");
+  }
+  if (const auto points = body.find("points"); points != body.end() && !points->is_null()) {
+    if (!points->is_array()) {
+      return format_error("invalid type: expected a sequence");
+    }
+    if (points->empty()) {
+      return bad_request("Empty update request");
+    }
+    for (const auto& point : *points) {
+      ARROW_RETURN_NOT_OK(read_point_id(name == "update_vectors" && point.is_object()
+                                            ? point.value("id", Json())
+                                            : point)
+                              .status());
+    }
+  } else if (const auto filter = body.find("filter"); filter != body.end() && !filter->is_null()) {
+    const auto parsed = Filter::parse(dump(*filter));
+    ARROW_RETURN_NOT_OK(parsed.ok() ? Status::OK() : filter_error(dump(*filter), parsed.status()));
+  }
+  if (name == "delete_vectors") {
+    Json checked = json;
+    if (body.contains("vectors") && !body.contains("vector")) {
+      checked[name]["vector"] = body["vectors"];
+    }
+    for (const auto& vector : checked[name].value("vector", Json::array())) {
+      if (!vector.is_string() || !config.vector(vector.get<std::string>()).ok()) {
+        return wrong_input(fmt::format("Not existing vector name error: {}",
+                                       vector.is_string() ? vector.get<std::string>() : ""));
+      }
+    }
+    return dump(checked);
+  }
+  return dump(json);
+}
+
+Status check_query(const Json& body) {
+  if (const auto filter = body.find("filter"); filter != body.end() && !filter->is_null()) {
+    const auto parsed = Filter::parse(dump(*filter));
+    ARROW_RETURN_NOT_OK(parsed.ok() ? Status::OK() : filter_error(dump(*filter), parsed.status()));
+  }
+  if (const auto limit = body.find("limit"); limit != body.end() && *limit == 0) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = "Validation error in JSON body: [limit: value 0 invalid, must be 1 or "
+                         "larger]"});
+  }
+  for (const char* key : {"lookup_from", "with_lookup"}) {
+    if (const auto found = body.find(key); found != body.end() && !found->is_null()) {
+      return not_served(fmt::format("`{}` in a query", key));
+    }
+  }
+  if (const auto query = body.find("query"); query != body.end() && query->is_object()) {
+    for (const char* kind : {"formula", "relevance_feedback", "text", "image", "object"}) {
+      if (query->contains(kind)) {
+        return not_served(fmt::format("a query of `{}`", kind));
+      }
+    }
+  }
+  return Status::OK();
+}
+
+}  // namespace vecferry::server
