@@ -1,0 +1,218 @@
+#include "vecferry/backends/qdrant/qdrant_backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "vecferry/backends/qdrant/aliases_internal.h"
+#include "vecferry/backends/qdrant/connection_internal.h"
+#include "vecferry/backends/qdrant/plan_scan_internal.h"
+#include "vecferry/backends/qdrant/qdrant_reader_internal.h"
+#include "vecferry/backends/qdrant/qdrant_writer_internal.h"
+#include "vecferry/backends/qdrant/settings_internal.h"
+#include "vecferry/model/canonical_payload.h"
+#include "vecferry/wire/requests.h"
+#include "vecferry/wire/rest_replies.h"
+#include "vecferry/wire/server_errors.h"
+
+namespace vecferry::remote {
+namespace {
+
+constexpr int kLanes = 4;
+constexpr int64_t kBatchBytes = int64_t{4} << 20;
+constexpr Milliseconds kDropTimeout{120000};
+
+class QdrantBackend : public Backend {
+ public:
+  QdrantBackend(std::shared_ptr<Connection> connection, bool shard_keys)
+      : connection_(std::move(connection)),
+        can_have_shard_keys_(shard_keys),
+        pace_(std::make_shared<Pace>(
+            PaceLimits{.points_per_second = connection_->options().max_points_per_second},
+            wall_timer())),
+        shard_keys_(std::make_shared<ShardKeys>()) {}
+
+  Capabilities capabilities() const override {
+    const int lanes = connection_->options().lanes;
+    return {.shard_keys = can_have_shard_keys_,
+            .non_finite = connection_->uses_grpc(),
+            .normalises_cosine = true,
+            .rounds_payload_floats = connection_->features().rounds_payload_floats,
+            .max_payload_depth = kMaxPayloadDepth,
+
+            .write_lanes = lanes > 0 ? lanes : kLanes,
+            .read_lanes = lanes > 0 ? lanes : kLanes,
+            .batch_bytes = kBatchBytes};
+  }
+
+  Result<std::vector<CollectionSummary>> list(StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto result, connection_->rest({.path = "/collections"}, stop));
+    ARROW_ASSIGN_OR_RAISE(auto names, wire::collection_names(result));
+    std::sort(names.begin(), names.end());
+    std::vector<CollectionSummary> summaries;
+    for (auto& name : names) {
+      const auto facts = facts_of(*connection_, name, stop);
+      if (facts.ok() && facts->unfinished) {
+        continue;
+      }
+      if (!facts.ok()) {
+        ARROW_RETURN_NOT_OK(poll(stop));
+        if (kind_of(facts.status()) == ErrorKind::kNotFound) {  // dropped meanwhile
+          continue;
+        }
+      }
+      const auto points = count(name, nullptr, stop);
+      ARROW_RETURN_NOT_OK(poll(stop));
+      summaries.push_back({.name = std::move(name),
+                           .points_count = points.ok() ? std::optional(*points) : std::nullopt});
+    }
+    return summaries;
+  }
+
+  Result<CollectionConfig> describe(std::string_view name, StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(*connection_, name, stop));
+    ARROW_ASSIGN_OR_RAISE(const auto aliases, all_aliases(*connection_, stop));
+    // The name may be an alias itself.
+    std::string collection(name);
+    if (const auto found = aliases.find(collection); found != aliases.end()) {
+      collection = found->second;
+    }
+    for (const auto& [alias, target] : aliases) {
+      if (target == collection) {
+        facts.config.aliases.push_back(alias);
+      }
+    }
+    return std::move(facts.config);
+  }
+
+  Result<uint64_t> count(std::string_view name, const Filter* filter, StopToken stop) override {
+    const auto body =
+        wire::count_body({.filter_json = filter == nullptr ? std::string() : filter->json()});
+    auto result = connection_->rest({.method = "POST",
+                                     .path = collection_path(name) + "/points/count",
+                                     .body = body,
+                                     .timeout = connection_->options().read_timeout},
+                                    stop);
+    ARROW_RETURN_NOT_OK(result.status());
+    return wire::count_of(*result);
+  }
+
+  Status create(std::string_view name, const CollectionConfig& config, StopToken stop) override {
+    if (config.custom_sharding() && !can_have_shard_keys_) {
+      return fail({.kind = ErrorKind::kIncompatible,
+                   .what = "shard keys need a server in cluster mode",
+                   .where = connection_->place_of(name),
+                   .next = "start the server with cluster.enabled (one node will do)"});
+    }
+    ARROW_RETURN_NOT_OK(create_collection(*connection_, name, config, stop));
+    const std::lock_guard lock(mutex_);
+    made_here_.emplace(name);
+    return Status::OK();
+  }
+
+  Result<bool> abandoned(std::string_view name, StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto facts, facts_of(*connection_, name, stop));
+    return facts.unfinished && has_died(facts.unfinished->owner);
+  }
+
+  Status drop(std::string_view name, StopToken stop) override {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    Backoff backoff(connection_->options().retry, wall_timer());
+    for (bool again = false;; again = true) {
+      const auto answer = connection_->rest_once({.method = "DELETE",
+                                                  .path = collection_path(name) + "?timeout=60",
+                                                  .timeout = kDropTimeout},
+                                                 stop);
+      if (!answer.attempt.status.ok()) {
+        ARROW_RETURN_NOT_OK(backoff.again(answer.attempt, stop));
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(const auto result, wire::result_of(answer.reply.body));
+      ARROW_ASSIGN_OR_RAISE(const bool was_there, wire::flag_of(result));
+      shard_keys_->forget(name);
+      {
+        const std::lock_guard lock(mutex_);
+        made_here_.erase(std::string(name));
+      }
+      if (!was_there && !again) {
+        return fail({.kind = ErrorKind::kNotFound,
+                     .what = fmt::format("no collection '{}'", name),
+                     .where = connection_->endpoint().place,
+                     .next = "an alias is not dropped with what it leads to"});
+      }
+      return Status::OK();
+    }
+  }
+
+  Status finish(std::string_view name, const CollectionConfig& config, StopToken stop) override {
+    ARROW_RETURN_NOT_OK(finish_collection(*connection_, name, config, stop));
+    const std::lock_guard lock(mutex_);
+    made_here_.erase(std::string(name));
+    return Status::OK();
+  }
+
+  Status change_aliases(std::span<const AliasChange> changes, StopToken stop) override {
+    return set_aliases(*connection_, changes, stop);
+  }
+
+  Result<std::vector<IdRange>> plan_scan(std::string_view name, const Filter* filter, int parts,
+                                         StopToken stop) override {
+    return plan_ranges(*connection_, name, filter, parts, stop);
+  }
+
+  // Asks for the settings, which say what the columns are.
+  Result<std::unique_ptr<PointReader>> open_reader(std::string_view name,
+                                                   const ScanOptions& options,
+                                                   StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto config, describe(name, stop));
+    return open_scroll(connection_, name, config, options, std::move(stop));
+  }
+
+  Result<std::unique_ptr<PointWriter>> open_writer(std::string_view name, StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(*connection_, name, stop));
+    bool fresh = facts.unfinished.has_value();
+    {
+      const std::lock_guard lock(mutex_);
+      fresh = fresh || made_here_.count(std::string(name)) > 0;
+    }
+    return make_writer(
+        {.connection = connection_, .pace = pace_, .shard_keys = shard_keys_},
+        {.collection = std::string(name), .config = std::move(facts.config), .fresh = fresh},
+        std::move(stop));
+  }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  bool can_have_shard_keys_;
+  std::shared_ptr<Pace> pace_;
+  std::shared_ptr<ShardKeys> shard_keys_;
+  std::mutex mutex_;
+  std::set<std::string> made_here_;  // not finished; guarded by mutex_
+};
+
+// Custom sharding needs cluster mode. A key that may not ask is taken for one that may have it.
+Result<bool> in_cluster_mode(const Connection& connection, const StopToken& stop) {
+  const auto result = connection.rest({.path = "/cluster", .repeat = Repeat::kNever}, stop);
+  if (!result.ok()) {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    return kind_of(result.status()) == ErrorKind::kRefused;
+  }
+  const auto json = nlohmann::json::parse(*result, nullptr, false);
+  return json.is_object() && json.value("status", "") == "enabled";
+}
+
+}  // namespace
+}  // namespace vecferry::remote
+
+namespace vecferry {
+
+Result<std::unique_ptr<Backend>> open_qdrant(QdrantOptions options, StopToken stop) {
+  ARROW_ASSIGN_OR_RAISE(auto connection, remote::Connection::open(std::move(options), stop));
+  ARROW_ASSIGN_OR_RAISE(const bool cluster, remote::in_cluster_mode(*connection, stop));
+  return std::make_unique<remote::QdrantBackend>(std::move(connection), cluster);
+}
+
+}  // namespace vecferry

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vecferry/backends/qdrant/connection_internal.h"
+#include "vecferry/backends/qdrant/load_owner_internal.h"
+#include "vecferry/model/config.h"
+#include "vecferry/wire/rest_settings.h"
+
+namespace vecferry::remote {
+
+/// A load that has begun and not ended, as the collection's metadata tells it: whoever comes later
+/// sees it, and what is still to be set. Servers before 1.15.4 have no metadata, so there it is not
+/// known.
+struct UnfinishedLoad {
+  std::string load_id{};
+  std::string since{};  ///< UTC
+  LoadOwner owner{};
+  std::string finish_body{};  ///< what PATCH /collections/{c} is to say at its end; may be empty
+};
+
+/// A collection as it is now.
+struct CollectionFacts {
+  CollectionConfig config{};  ///< without our mark, without aliases
+  wire::CollectionState state{};
+  std::optional<UnfinishedLoad> unfinished{};
+};
+
+/// Errors: kNotFound.
+Result<CollectionFacts> facts_of(const Connection& connection, std::string_view collection,
+                                 const StopToken& stop);
+
+/// Create it marked as unfinished, no index being built. A load that a dead process of this machine
+/// left is replaced.
+/// Errors: kExists.
+Status create_collection(const Connection& connection, std::string_view name,
+                         const CollectionConfig& config, const StopToken& stop);
+
+/// Payload indexes, the wanted thresholds, waiting until the server is ready; then the mark goes.
+/// May be repeated after any failure.
+Status finish_collection(const Connection& connection, std::string_view name,
+                         const CollectionConfig& config, const StopToken& stop);
+
+}  // namespace vecferry::remote
