@@ -1,3 +1,5 @@
+#include "vecferry/backends/local/place_layout.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -6,7 +8,6 @@
 #include <fstream>
 
 #include "tests/support/temp_dir.h"
-#include "vecferry/backends/local/place_layout.h"
 #include "vecferry/base/durable_file.h"
 
 namespace vecferry::local {
@@ -73,6 +74,24 @@ TEST(PlaceLayout, AFileIsRefused) {
   const TempDir dir;
   put(dir.path() / "file", "x");
   EXPECT_EQ(kind_of(PlaceLayout::open(dir.path() / "file").status()), ErrorKind::kUsage);
+}
+
+TEST(PlaceLayout, AFolderInsideAnotherPlaceIsRefused) {
+  const TempDir dir;
+  const fs::path store = dir.path() / "store";
+  const auto layout = made_place(store);
+  add(layout, "docs");
+  fs::create_directory(store / "empty");
+  for (const fs::path& inside :
+       {store / "a", store / "empty", store / "a" / "b", layout.folder("docs") / "shard" / "x"}) {
+    const auto nested = PlaceLayout::open(inside);
+    ASSERT_FALSE(nested.ok()) << inside;
+    EXPECT_EQ(kind_of(nested.status()), ErrorKind::kUsage);
+    EXPECT_THAT(nested.status().message(), HasSubstr("inside the local place"));
+    EXPECT_THAT(failure_of(nested.status()).next, HasSubstr("%2F"));
+  }
+  EXPECT_TRUE(PlaceLayout::open(dir.path() / "beside").ok());
+  EXPECT_TRUE(PlaceLayout::open(store).ok());
 }
 
 TEST(PlaceLayout, ANewerOrBrokenPlaceFileIsRefused) {

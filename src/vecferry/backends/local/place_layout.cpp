@@ -93,6 +93,25 @@ Status check_place_file(const fs::path& dir) {
   return Status::OK();
 }
 
+// A folder that is no place, below one: most likely a collection of that place with a slash in it.
+Status check_not_inside(const fs::path& dir) {
+  std::error_code error;
+  for (fs::path parent = fs::weakly_canonical(fs::absolute(dir, error), error);
+       !error && parent.has_relative_path();) {
+    parent = parent.parent_path();
+    if (fs::exists(parent / kPlaceFile, error)) {
+      return fail({.kind = ErrorKind::kUsage,
+                   .what = fmt::format("'{}' would lie inside the local place '{}'", dir.string(),
+                                       parent.string()),
+                   .where = dir.string(),
+                   .next = fmt::format("name a collection of local:{}, or a folder outside it; in "
+                                       "a collection's name / is written %2F",
+                                       parent.string())});
+    }
+  }
+  return Status::OK();
+}
+
 // Gone already is fine: the place is told from its visible files, and the next sweep tries again.
 void remove_quietly(const fs::path& folder) {
   std::error_code error;
@@ -149,6 +168,7 @@ Result<PlaceLayout> PlaceLayout::open(const fs::path& dir) {
   std::error_code error;
   const fs::file_status status = fs::status(dir, error);
   if (status.type() == fs::file_type::not_found) {
+    ARROW_RETURN_NOT_OK(check_not_inside(dir));
     return layout;
   }
   if (error) {
@@ -165,6 +185,7 @@ Result<PlaceLayout> PlaceLayout::open(const fs::path& dir) {
     ARROW_RETURN_NOT_OK(check_place_file(dir));
     return layout;
   }
+  ARROW_RETURN_NOT_OK(check_not_inside(dir));
   for (const auto& name : names) {
     if (!starts_with(name, kPlaceFile)) {  // a temporary of it, left by a crash, is nobody else's
       return fail({.kind = ErrorKind::kIncompatible,
