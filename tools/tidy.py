@@ -54,6 +54,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", nargs="?", type=Path, default=ROOT / "build" / "clang")
     parser.add_argument("--only", help="a regular expression that a source's path must match")
+    parser.add_argument(
+        "--jobs", "-j", type=int, default=os.cpu_count(), help="at most so many at once"
+    )
     options = parser.parse_args()
     build = options.build.resolve()
     passed = build / "tidy"
@@ -72,7 +75,7 @@ def main():
         )
 
     bad = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(options.jobs) as pool:
         running = {pool.submit(check, source): source for source in todo}
         for number, future in enumerate(as_completed(running), 1):
             source, done = running[future], future.result()
