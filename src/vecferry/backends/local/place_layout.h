@@ -37,8 +37,8 @@ struct MadePlace {
 class PlaceLayout {
  public:
   /// Errors: kIncompatible for a folder with other things in it or from a newer version, kIo for
-  /// one that cannot be read, kUsage for a new one inside another place. A folder that is missing or
-  /// empty is fine.
+  /// one that cannot be read, kUsage for a new one inside another place. A folder that is missing
+  /// or empty is fine.
   static Result<PlaceLayout> open(const fs::path& dir);
 
   const fs::path& dir() const { return dir_; }
