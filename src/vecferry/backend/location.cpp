@@ -24,7 +24,8 @@ constexpr std::array<Scheme, 6> kSchemes = {{{"local:", PlaceKind::kLocal},
                                              {"archive:", PlaceKind::kArchive}}};
 
 constexpr std::string_view kForms =
-    "a location is local:DIR/NAME, or a file that ends in .json, .jsonl, .parquet or .snapshot "
+    "a location is http://HOST:PORT/NAME, local:DIR/NAME, or a file that ends in .json, .jsonl, "
+    ".parquet or .snapshot "
     "(also .zst, the text forms .gz), or - for stdin and stdout";
 
 Status usage(std::string what) {

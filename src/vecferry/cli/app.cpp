@@ -7,6 +7,7 @@
 #include "vecferry/base/near_miss.h"
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/exit_code.h"
+#include "vecferry/cli/options.h"
 #include "vecferry/ops/receipt.h"
 
 namespace vecferry {
@@ -14,8 +15,9 @@ namespace {
 
 constexpr const char* kDescription =
     "vecferry moves collections of vectors: completely, provably, undoably and fast.\n\n"
-    "A location is PLACE/COLLECTION, such as local:DIR/docs, or a file: docs.json, docs.jsonl,\n"
-    "docs.parquet, docs.snapshot (each also .zst), or - for stdin and stdout.";
+    "A location is PLACE/COLLECTION, such as http://host:6333/docs or local:DIR/docs, or a file:\n"
+    "docs.json, docs.jsonl, docs.parquet, docs.snapshot (each also .zst), or - for stdin and "
+    "stdout.";
 
 constexpr const char* kFooter =
     "Examples:\n"
@@ -114,6 +116,7 @@ int run_app(int argc, char** argv, SignalWatcher& signals) {
   app.add_flag("--yes,-y", context.yes, "Do not ask before what cannot be taken back");
   app.add_option("--config", context.config_file, "Configuration file (default: vecferry.toml)")
       ->type_name("FILE");
+  add_network_options(app, context.network);
   app.require_subcommand(1);
   app.fallthrough();
   for (auto* add :

@@ -39,7 +39,8 @@ void add_export(CLI::App& app, Context& context) {
     context.output.stdout_is_data = options->file == "-";
     context.run = [&context, options](const Output& output) -> Result<int> {
       if (options->file.empty()) {
-        ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
+        ARROW_ASSIGN_OR_RAISE(const auto names,
+                              PlaceNames::load(context.config_file, context.network));
         ARROW_ASSIGN_OR_RAISE(options->file, default_file(names.resolve(options->source_text)));
       }
       if (options->file != "-" && !has_known_extension(options->file)) {

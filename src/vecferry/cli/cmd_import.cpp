@@ -14,7 +14,7 @@ Result<std::string> named_target(const PlaceNames& names, const TransferOptions&
   if (!target.empty() && target.back() != '/') {
     return target;
   }
-  ARROW_ASSIGN_OR_RAISE(const auto source, open_location(names.resolve(file), options.source));
+  ARROW_ASSIGN_OR_RAISE(const auto source, open_location(names, file, options.source));
   return target + percent_encode(source.collection);
 }
 
@@ -41,7 +41,8 @@ void add_import(CLI::App& app, Context& context) {
       ->type_name("NAME");
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) -> Result<int> {
-      ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
+      ARROW_ASSIGN_OR_RAISE(const auto names,
+                            PlaceNames::load(context.config_file, context.network));
       ARROW_ASSIGN_OR_RAISE(options->target_text,
                             named_target(names, *options, options->file, options->target_text));
       return transfer(context, output, "import", options->file, options->target_text, *options);

@@ -23,9 +23,8 @@ std::string describe_vector(const VectorSpec& spec) {
 }
 
 Result<int> show(const Context& context, const Output& output, const std::string& text) {
-  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
-  ARROW_ASSIGN_OR_RAISE(const auto opened,
-                        open_location(names.resolve(text), {.stop = context.stop}));
+  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
+  ARROW_ASSIGN_OR_RAISE(const auto opened, open_location(names, text, {.stop = context.stop}));
   auto described = opened.backend->describe(opened.collection, context.stop);
   if (!described.ok()) {
     return with_nearest_name(described.status(), *opened.backend, opened.collection, context.stop);

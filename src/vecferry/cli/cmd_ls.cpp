@@ -14,9 +14,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Result<int> list_place(const Context& context, const Output& output, const std::string& text) {
-  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
+  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
   ARROW_ASSIGN_OR_RAISE(const auto place, parse_place(names.resolve_place(text)));
-  ARROW_ASSIGN_OR_RAISE(const auto backend, open_place(place, {.stop = context.stop}));
+  ARROW_ASSIGN_OR_RAISE(const auto backend, open_place(names, place, {.stop = context.stop}));
   ARROW_ASSIGN_OR_RAISE(const auto collections, backend->list(context.stop));
   Json listed = Json::array();
   Json aliases = Json::object();

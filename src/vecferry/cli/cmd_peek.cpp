@@ -60,9 +60,9 @@ std::string point_text(const Json& point, bool with_vectors) {
 }
 
 Result<int> run_peek(const Context& context, const Output& output, const PeekWords& words) {
-  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
+  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
   ARROW_ASSIGN_OR_RAISE(const auto opened,
-                        open_location(names.resolve(words.location), {.stop = context.stop}));
+                        open_location(names, words.location, {.stop = context.stop}));
   Source source{.backend = opened.backend.get(), .collection = opened.collection};
   PeekOptions options{.limit = words.limit, .with_vectors = words.with_vectors};
   if (!words.where.empty()) {

@@ -122,9 +122,9 @@ Result<int> run_comparison(const Context& context, const Output& output, const s
                  .next = "there is Cosine, Euclid, Dot, Manhattan"});
   }
   place_options.distance = *distance;
-  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
-  ARROW_ASSIGN_OR_RAISE(const auto a, open_location(names.resolve(options.a), place_options));
-  ARROW_ASSIGN_OR_RAISE(const auto b, open_location(names.resolve(options.b), place_options));
+  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
+  ARROW_ASSIGN_OR_RAISE(const auto a, open_location(names, options.a, place_options));
+  ARROW_ASSIGN_OR_RAISE(const auto b, open_location(names, options.b, place_options));
   VerifyRequest request{
       .a = a.endpoint(), .b = b.endpoint(), .options = {.max_ids = options.max_ids}};
   ARROW_ASSIGN_OR_RAISE(request.selection, options.selection.parse());

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "vecferry/base/error.h"
+#include "vecferry/cli/environment.h"
 #include "vecferry/cli/output.h"
 
 namespace CLI {
@@ -18,6 +19,7 @@ struct Context {
   OutputOptions output{};
   bool yes = false;
   std::string config_file{};  ///< --config; empty: the usual places
+  NetworkOptions network{};
   StopToken stop = StopToken::Unstoppable();
   /// Set by the verb that was typed; returns the exit status, or an error to be shown.
   std::function<Result<int>(const Output&)> run{};

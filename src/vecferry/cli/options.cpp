@@ -30,6 +30,23 @@ void add_selection(CLI::App& verb, SelectionOptions& options, SelectionScope sco
   }
 }
 
+void add_network_options(CLI::App& app, NetworkOptions& options) {
+  app.add_option("--transport", options.transport,
+                 "How points go to and from servers: auto, grpc or rest")
+      ->type_name("NAME");
+  app.add_option("--ca-file", options.ca_file, "Certificates (PEM) that a server's TLS is held to")
+      ->type_name("FILE");
+  app.add_option("--max-points-per-second", options.max_points_per_second,
+                 "Write to a server no faster than this")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--lanes", options.lanes, "Readers and writers side by side on a server")
+      ->type_name("N")
+      ->check(CLI::Range(1, 64));
+  app.add_flag("--no-wait-index", options.no_wait_index,
+               "Be done when a server has the points, while it still builds its indexes");
+}
+
 Result<Selection> SelectionOptions::parse() const {
   Selection selection{.select_payload = select_payload,
                       .drop_payload = drop_payload,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "vecferry/cli/environment.h"
 #include "vecferry/ops/selection.h"
 
 namespace CLI {
@@ -30,6 +31,9 @@ struct SelectionOptions {
 
 enum class SelectionScope { kCompare, kTransfer };
 void add_selection(CLI::App& verb, SelectionOptions& options, SelectionScope scope);
+
+/// `--transport --ca-file --max-points-per-second --lanes --no-wait-index`, for every verb.
+void add_network_options(CLI::App& app, NetworkOptions& options);
 
 /// "256MiB", "1GiB", "500M", "64k" (powers of 1024), or bytes.
 /// Errors: kUsage.

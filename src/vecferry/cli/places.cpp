@@ -1,13 +1,12 @@
 #include "vecferry/cli/places.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "vecferry/backends/files/open_file.h"
 #include "vecferry/backends/local/local_backend.h"
+#include "vecferry/backends/qdrant/qdrant_backend.h"
 #include "vecferry/backends/snapshot/snapshot_backend.h"
 #include "vecferry/base/durable_file.h"
 #include "vecferry/base/near_miss.h"
@@ -19,19 +18,14 @@ namespace fs = std::filesystem;
 
 constexpr const char* kDefaultUrl = "http://localhost:6333";
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
 // The file to read, empty when there is none; one that was named must be there.
 std::string find_config(const std::string& named) {
   if (!named.empty()) {
     return named;
   }
-  std::string folder = environment("XDG_CONFIG_HOME");
+  std::string folder = environment_variable("XDG_CONFIG_HOME");
   if (folder.empty()) {
-    folder = environment("HOME") + "/.config";
+    folder = environment_variable("HOME") + "/.config";
   }
   for (const auto& candidate : {std::string("vecferry.toml"), folder + "/vecferry/vecferry.toml"}) {
     std::error_code ignored;
@@ -85,9 +79,10 @@ bool is_bare_name(const std::string& text) {
 
 }  // namespace
 
-Result<PlaceNames> PlaceNames::load(const std::string& config_file) {
+Result<PlaceNames> PlaceNames::load(const std::string& config_file, NetworkOptions network) {
   PlaceNames names;
-  names.default_place_ = environment("QDRANT_URL");
+  names.network_ = std::move(network);
+  names.default_place_ = environment_variable("QDRANT_URL");
   if (names.default_place_.empty()) {
     names.default_place_ = kDefaultUrl;
   }
@@ -96,30 +91,7 @@ Result<PlaceNames> PlaceNames::load(const std::string& config_file) {
     return names;
   }
   ARROW_ASSIGN_OR_RAISE(const auto text, read_file(path));
-  try {
-    const toml::table table = toml::parse(text, path);
-    if (const auto place = table["place"].value<std::string>()) {
-      names.default_place_ = *place;
-    }
-    if (const auto* environments = table["env"].as_table()) {
-      for (const auto& [name, entry] : *environments) {
-        const auto* settings = entry.as_table();
-        const auto url = settings == nullptr ? std::optional<std::string>()
-                                             : (*settings)["url"].value<std::string>();
-        if (!url) {
-          return fail({.kind = ErrorKind::kUsage,
-                       .what = fmt::format("[env.{}] has no url", std::string(name.str())),
-                       .where = path,
-                       .next = "add a line like url = \"local:store\""});
-        }
-        names.urls_.emplace_back(std::string(name.str()), *url);
-      }
-    }
-  } catch (const toml::parse_error& error) {
-    return fail({.kind = ErrorKind::kUsage,
-                 .what = std::string(error.description()),
-                 .where = fmt::format("{} line {}", path, error.source().begin.line)});
-  }
+  ARROW_ASSIGN_OR_RAISE(names.environments_, parse_environments(text, path, &names.default_place_));
   return names;
 }
 
@@ -127,9 +99,9 @@ std::string PlaceNames::resolve_place(const std::string& text) const {
   if (text.empty()) {
     return resolve_place(default_place_);
   }
-  for (const auto& [name, url] : urls_) {
-    if (text == name) {
-      return url;
+  for (const auto& environment : environments_) {
+    if (text == environment.name) {
+      return environment.url;
     }
   }
   return text;
@@ -145,7 +117,21 @@ std::string PlaceNames::resolve(const std::string& text) const {
   return is_bare_name(text) ? resolve_place("") + "/" + text : text;
 }
 
-Result<std::shared_ptr<Backend>> open_place(const Place& place, const PlaceOptions& options) {
+Result<QdrantOptions> PlaceNames::server(const std::string& url) const {
+  for (const auto& environment : environments_) {
+    std::string_view named = environment.url;
+    while (!named.empty() && named.back() == '/') {
+      named.remove_suffix(1);
+    }
+    if (url == named) {
+      return qdrant_options(url, &environment, network_);
+    }
+  }
+  return qdrant_options(url, nullptr, network_);
+}
+
+Result<std::shared_ptr<Backend>> open_place(const PlaceNames& names, const Place& place,
+                                            const PlaceOptions& options) {
   switch (place.kind) {
     case PlaceKind::kLocal: {
       ARROW_ASSIGN_OR_RAISE(auto backend,
@@ -157,27 +143,29 @@ Result<std::shared_ptr<Backend>> open_place(const Place& place, const PlaceOptio
       ARROW_ASSIGN_OR_RAISE(auto file, open_file_place(place.address, options));
       return file.backend;
     }
-    case PlaceKind::kQdrant:
+    case PlaceKind::kQdrant: {
+      ARROW_ASSIGN_OR_RAISE(auto server, names.server(place.address));
+      server.index_progress = options.index_progress;
+      ARROW_ASSIGN_OR_RAISE(auto backend, open_qdrant(std::move(server), options.stop));
+      return std::shared_ptr<Backend>(std::move(backend));
+    }
     case PlaceKind::kArchive:
       break;
   }
   return fail({.kind = ErrorKind::kIncompatible,
-               .what = place.kind == PlaceKind::kQdrant
-                           ? "this version does not speak to Qdrant servers yet"
-                           : "this version does not open archives yet",
+               .what = "this version does not open archives yet",
                .where = to_string(place),
-               .next =
-                   "download a snapshot of the collection and use the .snapshot file, or name a "
-                   "local:DIR place"});
+               .next = "name a local:DIR place or a server"});
 }
 
-Result<OpenedLocation> open_location(const std::string& text, const PlaceOptions& options) {
-  ARROW_ASSIGN_OR_RAISE(auto location, parse_location(text));
+Result<OpenedLocation> open_location(const PlaceNames& names, const std::string& text,
+                                     const PlaceOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(auto location, parse_location(names.resolve(text)));
   if (location.place.kind == PlaceKind::kFile) {
     return open_file_place(location.place.address, options);
   }
   OpenedLocation opened{.place = to_string(location.place), .label = to_string(location)};
-  ARROW_ASSIGN_OR_RAISE(opened.backend, open_place(location.place, options));
+  ARROW_ASSIGN_OR_RAISE(opened.backend, open_place(names, location.place, options));
   opened.collection = std::move(location.collection);
   return opened;
 }

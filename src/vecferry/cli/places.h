@@ -9,6 +9,7 @@
 
 #include "vecferry/backend/backend.h"
 #include "vecferry/backend/location.h"
+#include "vecferry/cli/environment.h"
 #include "vecferry/model/config.h"
 #include "vecferry/ops/copy.h"
 
@@ -33,17 +34,20 @@ struct PlaceOptions {
 class PlaceNames {
  public:
   /// Errors: kUsage with the line for a file that cannot be read.
-  static Result<PlaceNames> load(const std::string& config_file);
+  static Result<PlaceNames> load(const std::string& config_file, NetworkOptions network = {});
 
   /// A location with the names in it replaced: "prod/docs" becomes "local:store/docs", a bare
   /// "docs" the default place's.
   std::string resolve(const std::string& text) const;
   /// The same for a place: "prod", or nothing for the default place.
   std::string resolve_place(const std::string& text) const;
+  /// How to reach the server at `url`; a URL that the file names is reached as it says.
+  Result<QdrantOptions> server(const std::string& url) const;
 
  private:
   std::string default_place_{};
-  std::vector<std::pair<std::string, std::string>> urls_{};
+  std::vector<Environment> environments_{};
+  NetworkOptions network_{};
 };
 
 /// A backend that is open, and the collection meant in it.
@@ -59,9 +63,11 @@ struct OpenedLocation {
   }
 };
 
-Result<std::shared_ptr<Backend>> open_place(const Place& place, const PlaceOptions& options);
+Result<std::shared_ptr<Backend>> open_place(const PlaceNames& names, const Place& place,
+                                            const PlaceOptions& options);
 /// Errors: kUsage for words that are no location.
-Result<OpenedLocation> open_location(const std::string& text, const PlaceOptions& options);
+Result<OpenedLocation> open_location(const PlaceNames& names, const std::string& text,
+                                     const PlaceOptions& options);
 
 /// kNotFound for a collection, with the nearest name that the place has.
 Status with_nearest_name(const Status& status, Backend& backend, const std::string& collection,

@@ -154,14 +154,12 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
     progress.points = done;
     progress.expected = total;
   };
-  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file));
-  ARROW_ASSIGN_OR_RAISE(const auto source,
-                        open_location(names.resolve(source_text), options.source));
+  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
+  ARROW_ASSIGN_OR_RAISE(const auto source, open_location(names, source_text, options.source));
   ARROW_ASSIGN_OR_RAISE(auto selection, options.selection.parse());
   options.target.collection_name = source.collection;
   options.target.points_count = known_points(source, selection, context.stop);
-  ARROW_ASSIGN_OR_RAISE(const auto target,
-                        open_location(names.resolve(target_text), options.target));
+  ARROW_ASSIGN_OR_RAISE(const auto target, open_location(names, target_text, options.target));
   CopyRequest request{.verb = verb,
                       .source = source.endpoint(),
                       .target = target.endpoint(),
