@@ -221,6 +221,31 @@ TEST(GrpcPoints, ScoredPoints) {
             ErrorKind::kCorrupt);
 }
 
+TEST(GrpcPoints, Groups) {
+  const auto config = default_config({{.name = "", .dim = 2}});
+  Generator generator(7);
+  const auto batch = to_batch(config, carried_points(&generator, config, 3));
+  const std::vector<int64_t> rows = {1, 0};
+  const std::vector<Score> scores = {{0.5F, 1}, {0.25F, 2}};
+  std::string groups;
+  for (const char* id : {R"("a\u00e9")", "18446744073709551615", "-3"}) {
+    ASSERT_TRUE(append_group(id, view_of(*batch), {.rows = rows}, scores, &groups).ok());
+  }
+  EXPECT_FALSE(append_group("1.5", view_of(*batch), {.rows = rows}, scores, &groups).ok());
+  std::string message;
+  append_part(1, groups, &message);
+  append_time(2, 0.5, &message);
+  qdrant::QueryGroupsResponse reply;
+  ASSERT_TRUE(parse(message, &reply));
+  EXPECT_EQ(reply.time(), 0.5);
+  ASSERT_EQ(reply.result().groups_size(), 3);
+  EXPECT_EQ(reply.result().groups(0).id().string_value(), "a\u00e9");
+  EXPECT_EQ(reply.result().groups(1).id().unsigned_value(), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(reply.result().groups(2).id().integer_value(), -3);
+  ASSERT_EQ(reply.result().groups(2).hits_size(), 2);
+  EXPECT_EQ(reply.result().groups(2).hits(1).score(), 0.25F);
+}
+
 TEST(GrpcPoints, OrderedRecords) {
   const auto config = default_config({{.name = "", .dim = 2}});
   Generator generator(5);

@@ -189,12 +189,7 @@ TEST(GrpcQuery, TheOlderSearches) {
             "Validation error in body: [limit: value 0 invalid, must be 1 or larger]");
 }
 
-TEST(GrpcQuery, BatchesGroupsAndFacets) {
-  EXPECT_EQ(json::parse(query_batch_body_of(
-                            message_of<qdrant::QueryBatchPoints>(
-                                R"({"query_points":[{"limit":1},{"query":{"sample":"Random"}}]})"))
-                            .ValueOrDie()),
-            json::parse(R"({"searches":[{"limit":1},{"query":{"sample":"random"}}]})"));
+TEST(GrpcQuery, GroupsAndFacets) {
   EXPECT_EQ(
       json::parse(query_groups_body_of(
                       message_of<qdrant::QueryPointGroups>(
@@ -217,6 +212,19 @@ TEST(GrpcQuery, BatchesGroupsAndFacets) {
                             .ValueOrDie()),
             json::parse(R"({"key":"k","limit":5,"exact":true,
                             "filter":{"must":[{"is_empty":{"key":"e"}}]}})"));
+}
+
+TEST(GrpcQuery, IdsAndOrders) {
+  EXPECT_EQ(point_id_of(message_of<qdrant::PointId>(R"({"num":7})")).ValueOrDie(),
+            PointId::of(uint64_t{7}));
+  EXPECT_EQ(to_string(point_id_of(message_of<qdrant::PointId>(
+                                      R"({"uuid":"550E8400-e29b-41d4-a716-446655440000"})"))
+                          .ValueOrDie()),
+            "550e8400-e29b-41d4-a716-446655440000");
+  EXPECT_EQ(failure_of(point_id_of(qdrant::PointId()).status()).what, "Empty ID is not allowed");
+  EXPECT_EQ(
+      order_by_of(message_of<qdrant::OrderBy>(R"({"key":"n","direction":"Asc"})")).ValueOrDie(),
+      R"({"direction":"asc","key":"n"})");
 }
 
 }  // namespace

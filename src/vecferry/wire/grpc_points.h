@@ -132,8 +132,16 @@ Status append_retrieved_points(const PointsView& points, const ReplyRows& reply,
 Status append_scored_points(const PointsView& points, const ReplyRows& reply,
                             std::span<const Score> scores, uint32_t field, std::string* out);
 
+/// Append a PointGroup to a GroupsResult. `id` is JSON: a string or an integer.
+Status append_group(std::string_view id, const PointsView& points, const ReplyRows& reply,
+                    std::span<const Score> scores, std::string* groups);
+
 /// Append what a scroll's reply has before its points.
 void append_next_page(const PointId& next_page, std::string* out);
+/// Append a part that is a message of its own, such as one answer of a batch.
+void append_part(uint32_t field, std::string_view message, std::string* out);
+/// Append `time`, which is field 3 of a scroll's reply and 2 of the others.
+void append_time(uint32_t field, double seconds, std::string* out);
 
 /// A whole ScrollResponse; `seconds` is its `time`.
 Result<std::string> encode_scroll_response(const PointsView& points, Shown shown,

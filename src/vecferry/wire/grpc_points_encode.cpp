@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "arrow/util/float16.h"
@@ -416,10 +417,39 @@ Status append_scored_points(const PointsView& points, const ReplyRows& reply,
   return append_points(points, reply, kScoredPoint, field, describe, out);
 }
 
+Status append_group(std::string_view id, const PointsView& points, const ReplyRows& reply,
+                    std::span<const Score> scores, std::string* groups) {
+  std::string group_id;
+  FieldWriter writer(&group_id);
+  const nlohmann::json json = nlohmann::json::parse(id, nullptr, false);
+  if (json.is_string()) {
+    writer.bytes(kGroupString, json.get<std::string>());
+  } else if (json.is_number_unsigned()) {
+    writer.number(kGroupUnsigned, json.get<uint64_t>());
+  } else if (json.is_number_integer()) {
+    writer.number(kGroupInteger, static_cast<uint64_t>(json.get<int64_t>()));
+  } else {
+    return fail({.kind = ErrorKind::kInternal, .what = fmt::format("'{}' names no group", id)});
+  }
+  std::string group;
+  append_part(kGroupId, group_id, &group);
+  ARROW_RETURN_NOT_OK(append_scored_points(points, reply, scores, kGroupHits, &group));
+  append_part(kGroups, group, groups);
+  return Status::OK();
+}
+
 void append_next_page(const PointId& next_page, std::string* out) {
   std::string id;
   append_id_message(next_page, &id);
   FieldWriter(out).bytes(kScrollNext, id);
+}
+
+void append_part(uint32_t field, std::string_view message, std::string* out) {
+  FieldWriter(out).bytes(field, message);
+}
+
+void append_time(uint32_t field, double seconds, std::string* out) {
+  FieldWriter(out).fixed64(field, seconds);
 }
 
 Result<std::string> encode_scroll_response(const PointsView& points, Shown shown,

@@ -412,16 +412,6 @@ Result<std::string> text_of(const Message& message) {
   return body_text(body);
 }
 
-template <typename Messages>
-Result<std::string> batch_of(const Messages& messages) {
-  Json body = {{"searches", Json::array()}};
-  for (const auto& message : messages) {
-    ARROW_ASSIGN_OR_RAISE(Json search, body_of(message));
-    body["searches"].push_back(std::move(search));
-  }
-  return body_text(body);
-}
-
 template <typename Message>
 Status add_groups(const Message& message, Json* body) {
   if (message.group_by().empty()) {
@@ -470,19 +460,6 @@ Result<std::string> query_body_of(const qdrant::DiscoverPoints& message) {
   return text_of(message);
 }
 
-Result<std::string> query_batch_body_of(const qdrant::QueryBatchPoints& message) {
-  return batch_of(message.query_points());
-}
-Result<std::string> query_batch_body_of(const qdrant::SearchBatchPoints& message) {
-  return batch_of(message.search_points());
-}
-Result<std::string> query_batch_body_of(const qdrant::RecommendBatchPoints& message) {
-  return batch_of(message.recommend_points());
-}
-Result<std::string> query_batch_body_of(const qdrant::DiscoverBatchPoints& message) {
-  return batch_of(message.discover_points());
-}
-
 Result<std::string> query_groups_body_of(const qdrant::QueryPointGroups& message) {
   Json body = Json::object();
   ARROW_RETURN_NOT_OK(add_prefetches(message.prefetch(), &body));
@@ -524,6 +501,19 @@ Result<std::string> facet_body_of(const qdrant::FacetCounts& message) {
     ARROW_ASSIGN_OR_RAISE(body["shard_key"], shard_key_json(message.shard_key_selector()));
   }
   return body_text(body);
+}
+
+Result<std::string> order_by_of(const qdrant::OrderBy& message) {
+  ARROW_ASSIGN_OR_RAISE(const Json json, order_by_json(message));
+  return body_text(json);
+}
+
+Result<PointId> point_id_of(const qdrant::PointId& message) {
+  if (message.has_num()) {
+    return PointId::of(message.num());
+  }
+  ARROW_RETURN_NOT_OK(id_json(message).status());
+  return PointId::of(parse_uuid(message.uuid()).value_or(Uuid{}));
 }
 
 }  // namespace vecferry::wire

@@ -3,18 +3,17 @@
 #include <string>
 
 #include "vecferry/base/error.h"
+#include "vecferry/model/point_id.h"
 
 namespace qdrant {
-class DiscoverBatchPoints;
 class DiscoverPoints;
 class FacetCounts;
-class QueryBatchPoints;
+class OrderBy;
+class PointId;
 class QueryPointGroups;
 class QueryPoints;
-class RecommendBatchPoints;
 class RecommendPointGroups;
 class RecommendPoints;
-class SearchBatchPoints;
 class SearchPointGroups;
 class SearchPoints;
 }  // namespace qdrant
@@ -29,12 +28,6 @@ Result<std::string> query_body_of(const qdrant::SearchPoints& message);
 Result<std::string> query_body_of(const qdrant::RecommendPoints& message);
 Result<std::string> query_body_of(const qdrant::DiscoverPoints& message);
 
-/// The body of …/points/query/batch.
-Result<std::string> query_batch_body_of(const qdrant::QueryBatchPoints& message);
-Result<std::string> query_batch_body_of(const qdrant::SearchBatchPoints& message);
-Result<std::string> query_batch_body_of(const qdrant::RecommendBatchPoints& message);
-Result<std::string> query_batch_body_of(const qdrant::DiscoverBatchPoints& message);
-
 /// The body of …/points/query/groups.
 Result<std::string> query_groups_body_of(const qdrant::QueryPointGroups& message);
 Result<std::string> query_groups_body_of(const qdrant::SearchPointGroups& message);
@@ -42,5 +35,10 @@ Result<std::string> query_groups_body_of(const qdrant::RecommendPointGroups& mes
 
 /// The body of POST /collections/{c}/facet.
 Result<std::string> facet_body_of(const qdrant::FacetCounts& message);
+
+/// `order_by` of a scroll's body.
+Result<std::string> order_by_of(const qdrant::OrderBy& message);
+
+Result<PointId> point_id_of(const qdrant::PointId& message);
 
 }  // namespace vecferry::wire

@@ -70,6 +70,13 @@ inline constexpr uint32_t kUpsertShardKeys = 5;
 inline constexpr uint32_t kUpsertFilter = 6;
 inline constexpr uint32_t kUpsertMode = 8;
 
+inline constexpr uint32_t kGroups = 1;   // GroupsResult
+inline constexpr uint32_t kGroupId = 1;  // PointGroup
+inline constexpr uint32_t kGroupHits = 2;
+inline constexpr uint32_t kGroupUnsigned = 1;  // GroupId
+inline constexpr uint32_t kGroupInteger = 2;
+inline constexpr uint32_t kGroupString = 3;
+
 /// A ShardKey message as the column's text.
 Result<std::string> read_shard_key(std::string_view message);
 
