@@ -118,9 +118,9 @@ class GrpcReplay : public ::testing::Test {
   // How our answer differs; empty: not at all.
   std::string difference(const json& exchange) {
     const auto* method = method_of(exchange);
-    const auto answer = client_->call("/" + exchange["service"].get<std::string>() + "/" +
-                                          exchange["method"].get<std::string>(),
-                                      request_of(exchange));
+    const auto answer = client_->call(
+        "/" + exchange["service"].get<std::string>() + "/" + exchange["method"].get<std::string>(),
+        request_of(exchange));
     const std::string code = code_name(answer.status.error_code());
     if (code != exchange["code"]) {
       return code + " " + answer.status.error_message() + "\n  instead of " +
@@ -129,8 +129,8 @@ class GrpcReplay : public ::testing::Test {
     if (!answer.status.ok()) {
       return answer.status.error_message() == exchange["details"].get<std::string>()
                  ? ""
-                 : "says: " + answer.status.error_message() + "\n  instead of: " +
-                       exchange["details"].get<std::string>();
+                 : "says: " + answer.status.error_message() +
+                       "\n  instead of: " + exchange["details"].get<std::string>();
     }
     json ours = as_json(method->output_type(), answer.bytes);
     json theirs =

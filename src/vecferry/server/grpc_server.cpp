@@ -5,6 +5,7 @@
 #include "vecferry/server/grpc_server.h"
 
 #include <fmt/format.h>
+#include <grpc/support/log.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
 
@@ -99,6 +100,18 @@ bool contiguous(const grpc::ByteBuffer& buffer, grpc::Slice* slice) {
   return buffer.TrySingleSlice(slice).ok() || buffer.DumpToSingleSlice(slice).ok();
 }
 
+// gRPC has one log for the process, and would print it.
+void take_over_log() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    gpr_set_log_function([](gpr_log_func_args* line) {
+      if (line->severity == GPR_LOG_SEVERITY_ERROR) {
+        log(LogLevel::kWarning, "gRPC", {{"says", line->message}});
+      }
+    });
+  });
+}
+
 // Gives the text to gRPC without a copy.
 grpc::ByteBuffer as_buffer(std::string text) {
   auto* kept = new std::string(std::move(text));  // NOLINT(cppcoreguidelines-owning-memory)
@@ -120,6 +133,7 @@ class GrpcServer::Impl {
   Impl& operator=(const Impl&) = delete;
 
   Status start(const GrpcOptions& options) {
+    take_over_log();
     grpc::ServerBuilder builder;
     builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterAsyncGenericService(&service_);
@@ -129,7 +143,7 @@ class GrpcServer::Impl {
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port_ == 0) {
+    if (server_ == nullptr) {
       queue_->Shutdown();
       return fail({.kind = ErrorKind::kConflict,
                    .what = fmt::format("cannot listen for gRPC at {}", options.address),
@@ -230,21 +244,29 @@ class GrpcServer::Impl {
       call->stream.Finish({grpc::StatusCode::INTERNAL, "Missing request message."}, call);
       return;
     }
-    grpc::Slice request;
-    Result<std::string> reply = fail({.what = "Service internal error: a request without bytes"});
-    if (contiguous(call->buffer, &request)) {
-      call->buffer.Clear();
-      reply = call->method->answer(
-          {.collections = collections_,
-           .bytes = {reinterpret_cast<const char*>(request.begin()), request.size()},
-           .started = std::chrono::steady_clock::now()});
-    }
+    auto reply = answer_of(*call->method, &call->buffer);
     if (!reply.ok()) {
       call->stream.Finish(status_of(reply.status()), call);
       return;
     }
     call->stream.WriteAndFinish(as_buffer(*std::move(reply)), grpc::WriteOptions(),
                                 grpc::Status::OK, call);
+  }
+
+  Result<std::string> answer_of(const GrpcMethod& method, grpc::ByteBuffer* buffer) const {
+    grpc::Slice request;
+    if (!contiguous(*buffer, &request)) {
+      return fail({.what = "Service internal error: a request that cannot be read"});
+    }
+    buffer->Clear();
+    try {
+      return method.answer(
+          {.collections = collections_,
+           .bytes = {reinterpret_cast<const char*>(request.begin()), request.size()},
+           .started = std::chrono::steady_clock::now()});
+    } catch (const std::exception& error) {  // our bug, and no reason to end the other clients
+      return fail({.what = fmt::format("Service internal error: {}", error.what())});
+    }
   }
 
   // It is the queue's again.
