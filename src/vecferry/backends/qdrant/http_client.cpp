@@ -296,7 +296,9 @@ Result<HttpReply> HttpClient::send(const HttpRequest& request, const StopToken& 
       return fail({.kind = ErrorKind::kInternal, .what = "libcurl has no memory"});
     }
     Transfer transfer{.request = request};
-    if (again) {
+    // libcurl itself sends again over a fresh connection when a kept one is dead: what must not
+    // happen twice never goes over a kept one.
+    if (again || !request.repeatable) {
       curl_easy_setopt(connection->easy, CURLOPT_FRESH_CONNECT, 1L);
     }
     const Status status = perform(*connection, transfer, stop);

@@ -90,10 +90,13 @@ class Prober {
     const uint64_t step = (low - start) / static_cast<uint64_t>(wanted) + 1;
     for (uint64_t place = start;; place += step) {
       ARROW_ASSIGN_OR_RAISE(const auto id, from(place));
-      if (!id || low - place < step) {
+      if (!id) {
         return Status::OK();
       }
       place = place_of(*id);  // nothing lies between
+      if (low - place < step) {
+        return Status::OK();
+      }
     }
   }
 
