@@ -24,7 +24,7 @@ std::string vector_table(const CollectionConfig& source, const CollectionConfig&
     std::string text;
     for (const auto& spec : config.vectors) {
       text +=
-          fmt::format("{}'{}' {} {}{} {}", text.empty() ? "" : "; ", spec.name,
+          fmt::format("{}{}: {} {}{} {}", text.empty() ? "" : "; ", vector_label(spec.name),
                       to_string(spec.kind), to_string(spec.element),
                       spec.dim > 0 ? fmt::format("[{}]", spec.dim) : "", to_string(spec.distance));
     }
