@@ -3,26 +3,20 @@
 #include <string_view>
 
 #include "vecferry/base/error.h"
+#include "vecferry/wire/rest_replies.h"
 
 namespace qdrant {
-class CollectionClusterInfoResponse;
 class FacetResponse;
-class ListShardKeysResponse;
 class SnapshotDescription;
 }  // namespace qdrant
 
-/// What REST has as `result`, as the replies of gRPC, for a server. The older calls' replies
-/// (search, recommend, discover) are on the wire what QueryResponse and its kin are. Errors:
-/// kInternal for text that is no such result: a server made it itself.
+/// What REST has as `result`, as the replies of gRPC, for a server.
+/// Errors: kInternal for what is no such result: the server made it itself.
 namespace vecferry::wire {
 
 /// Of facet: {"hits":[{"value":…,"count":…}]}.
 Status fill(std::string_view result, qdrant::FacetResponse* message);
-/// Of …/snapshots: {"name":…,"creation_time":…,"size":…,"checksum":…}.
-Status fill(std::string_view result, qdrant::SnapshotDescription* message);
-/// Of …/cluster.
-Status fill(std::string_view result, qdrant::CollectionClusterInfoResponse* message);
-/// Of …/shards: {"shard_keys":[{"key":…}]}.
-Status fill(std::string_view result, qdrant::ListShardKeysResponse* message);
+
+Status fill(const SnapshotInfo& snapshot, qdrant::SnapshotDescription* message);
 
 }  // namespace vecferry::wire
