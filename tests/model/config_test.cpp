@@ -126,6 +126,21 @@ TEST(Config, DifferencesAreSentences) {
   EXPECT_EQ(lines[1], "payload index when: \"datetime\" against nothing");
 }
 
+TEST(Config, ADefaultThatOnlyNewerServersSayIsNoDifference) {
+  const auto config = [](const char* wal) {
+    return parse_collection_config(
+               std::string(R"({"config":{"params":{"vectors":{}},"wal_config":)") + wal + "}}")
+        .ValueOrDie();
+  };
+  EXPECT_TRUE(config_differences(config(R"({"wal_capacity_mb":32})"),
+                                 config(R"({"wal_capacity_mb":32,"wal_retain_closed":1})"))
+                  .empty());
+  EXPECT_EQ(config_differences(config(R"({"wal_capacity_mb":32})"),
+                               config(R"({"wal_capacity_mb":32,"wal_retain_closed":2})"))
+                .size(),
+            1U);
+}
+
 TEST(Config, CustomShardingIsSeen) {
   EXPECT_FALSE(parse_collection_config(kRich).ValueOrDie().custom_sharding());
   EXPECT_TRUE(

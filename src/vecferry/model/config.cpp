@@ -210,6 +210,10 @@ Json comparable(const CollectionConfig& config) {
   if (json.contains("metadata") && json["metadata"].empty()) {
     json.erase("metadata");
   }
+  // What every server from 1.15.2 on says, and older ones do not know.
+  if (json.contains("wal_config") && json["wal_config"].is_object()) {
+    json["wal_config"].emplace("wal_retain_closed", 1);
+  }
   return json;
 }
 

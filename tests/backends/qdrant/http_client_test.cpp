@@ -192,6 +192,7 @@ TEST(HttpClient, ACertificateMustBeTrusted) {
   ASSERT_EQ(std::system(command.c_str()), 0);  // NOLINT: the test's own words
   httplib::SSLServer server(certificate.c_str(), key.c_str());
   ASSERT_TRUE(server.is_valid());
+  server.set_keep_alive_max_count(1);
   server.Get("/", [](const httplib::Request&, httplib::Response& response) {
     response.set_content("safe", "text/plain");
   });

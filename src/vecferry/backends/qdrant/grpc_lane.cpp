@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "vecferry/backends/qdrant/grpc_lane_internal.h"
 #include "vecferry/base/durable_file.h"
@@ -63,8 +65,9 @@ struct GrpcCall::State {
   std::shared_ptr<const GrpcOptions> options;
   const char* method = nullptr;
   grpc::ClientContext context;
-  grpc::ByteBuffer request;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader;
   grpc::ByteBuffer reply;
+  grpc::Status answer;  // gRPC's until the call is done
   Clock::time_point started;
   std::mutex mutex;
   std::condition_variable changed;
@@ -138,10 +141,39 @@ Attempt GrpcCall::wait(const StopToken& stop, GrpcMessage* message) {
   return attempt;
 }
 
+// The thread takes in what comes, so that a reply arrives while nobody waits for it. (gRPC 1.51 has
+// threads of its own for that in its callback interface, which abort when the last channel goes.)
 struct GrpcLane::Channel {
   std::shared_ptr<const GrpcOptions> options;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<grpc::GenericStub> stub;
+  grpc::CompletionQueue queue;
+  std::thread thread;
+
+  Channel() = default;
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  ~Channel() {
+    queue.Shutdown();
+    if (thread.joinable()) {
+      thread.join();
+    }
+  }
+
+  void run() {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue.Next(&tag, &ok)) {
+      const std::unique_ptr<std::shared_ptr<GrpcCall::State>> held(
+          static_cast<std::shared_ptr<GrpcCall::State>*>(tag));
+      auto& state = **held;
+      const std::lock_guard lock(state.mutex);
+      state.status = state.answer;
+      state.ended = Clock::now();
+      state.done = true;
+      state.changed.notify_all();
+    }
+  }
 };
 
 GrpcLane::GrpcLane(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
@@ -182,6 +214,7 @@ Result<std::unique_ptr<GrpcLane>> GrpcLane::open(GrpcOptions options) {
   channel->channel = grpc::CreateCustomChannel(options.target, credentials, args);
   channel->stub = std::make_unique<grpc::GenericStub>(channel->channel);
   channel->options = std::make_shared<const GrpcOptions>(std::move(options));
+  channel->thread = std::thread([running = channel.get()] { running->run(); });
   return std::unique_ptr<GrpcLane>(new GrpcLane(std::move(channel)));
 }
 
@@ -197,16 +230,13 @@ std::unique_ptr<GrpcCall> GrpcLane::start(const char* method, GrpcPayload messag
     state->context.set_deadline(std::chrono::system_clock::now() + deadline);
   }
   const grpc::Slice slice = slice_of(message);
-  state->request = grpc::ByteBuffer(&slice, 1);
+  const grpc::ByteBuffer request(&slice, 1);
   state->started = Clock::now();
-  channel_->stub->UnaryCall(&state->context, method, grpc::StubOptions(), &state->request,
-                            &state->reply, [state](const grpc::Status& status) {
-                              const std::lock_guard lock(state->mutex);
-                              state->status = status;
-                              state->ended = Clock::now();
-                              state->done = true;
-                              state->changed.notify_all();
-                            });
+  state->reader =
+      channel_->stub->PrepareUnaryCall(&state->context, method, request, &channel_->queue);
+  state->reader->StartCall();
+  state->reader->Finish(&state->reply, &state->answer,
+                        std::make_unique<std::shared_ptr<GrpcCall::State>>(state).release());
   return std::unique_ptr<GrpcCall>(new GrpcCall(std::move(state)));
 }
 

@@ -41,7 +41,8 @@ class GrpcMessage {
 /// A message to send, kept for another try; gRPC reads it where it lies.
 using GrpcPayload = std::shared_ptr<const std::string>;
 
-/// One request in flight; it goes on while nobody waits. Destroying it cancels it.
+/// One request in flight; it goes on while nobody waits. Destroying it cancels it. Outlived by its
+/// lane.
 /// Thread: one caller at a time.
 class GrpcCall {
  public:
