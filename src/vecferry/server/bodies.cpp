@@ -125,9 +125,14 @@ Status read_vectors(const Json& json, Selection* selection) {
   return Status::OK();
 }
 
-Result<std::string> read_filter(const Json& json) {
+Result<std::string> filter_text(const Json& json, const FilterPlace& place) {
   const Json& filter = member(json, "filter");
-  return filter.is_null() ? std::string() : dump(filter);
+  if (filter.is_null()) {
+    return std::string();
+  }
+  std::string text = dump(filter);
+  ARROW_RETURN_NOT_OK(read_filter(text, place).status());
+  return text;
 }
 
 }  // namespace
@@ -198,7 +203,7 @@ Result<ScrollArgs> read_scroll(std::string_view body) {
     ARROW_ASSIGN_OR_RAISE(args.offset, read_point_id(offset));
   }
   ARROW_ASSIGN_OR_RAISE(args.limit, read_limit(json, "scroll_request", body));
-  ARROW_ASSIGN_OR_RAISE(args.filter, read_filter(json));
+  ARROW_ASSIGN_OR_RAISE(args.filter, filter_text(json, {"scroll_request.", body}));
   ARROW_ASSIGN_OR_RAISE(args.selection, read_selection(json, {.payload = true}));
   if (const Json& order = member(json, "order_by"); !order.is_null()) {
     args.order_by = dump(order);
@@ -221,7 +226,7 @@ Result<RetrieveArgs> read_retrieve(std::string_view body) {
 Result<CountArgs> read_count(std::string_view body) {
   ARROW_ASSIGN_OR_RAISE(const Json json, parse_body(body));
   CountArgs args;
-  ARROW_ASSIGN_OR_RAISE(args.filter, read_filter(json));
+  ARROW_ASSIGN_OR_RAISE(args.filter, filter_text(json, {"", body}));
   const Json& exact = member(json, "exact");
   if (!exact.is_null() && !exact.is_boolean()) {
     return at_end(found(exact) + ", expected a boolean", body);

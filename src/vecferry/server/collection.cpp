@@ -191,7 +191,7 @@ Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Collection::allowed(
     }
     ARROW_ASSIGN_OR_RAISE(
         const auto both,
-        filter_of(dump({{"must", {{{"has_id", std::move(of_these)}}, std::move(filter)}}})));
+        read_filter(dump({{"must", {{{"has_id", std::move(of_these)}}, std::move(filter)}}})));
     ARROW_ASSIGN_OR_RAISE(const auto page, shard.scan({.byte_limit = INT64_MAX,
                                                        .filter = both.get(),
                                                        .vectors = no_vectors,

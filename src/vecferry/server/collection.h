@@ -16,7 +16,6 @@
 #include "arrow/type_fwd.h"
 #include "vecferry/backends/local/local_place.h"
 #include "vecferry/model/config.h"
-#include "vecferry/model/filter.h"
 #include "vecferry/server/answers.h"
 
 /// One collection that a server serves, over one shard of a local place.
@@ -98,7 +97,6 @@ class Collection {
   UpdateResult numbered(bool wait);
   Status check_writable() const;
   Status store(CollectionConfig config);
-  Result<std::shared_ptr<const Filter>> filter_of(std::string_view json) const;
   Status check_vector_names(const Selection& selection) const;
   Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> allowed(
       const engine::Shard& shard, const std::shared_ptr<arrow::RecordBatch>& points,

@@ -18,41 +18,6 @@ Status no_variant(std::string_view type) {
   return format_error(fmt::format("data did not match any variant of untagged enum {}", type));
 }
 
-// The key of a clause that no filter has; empty: none.
-std::string unknown_clause(const Json& filter) {
-  for (const auto& clause : filter.items()) {
-    if (clause.key() != "must" && clause.key() != "should" && clause.key() != "must_not" &&
-        clause.key() != "min_should") {
-      return clause.key();
-    }
-  }
-  return {};
-}
-
-// A field condition that tests nothing: {"key": "n"}.
-bool tests_nothing(const Json& condition) {
-  return condition.is_object() && condition.size() == 1 && condition.contains("key");
-}
-
-// The path of the first condition that tests nothing, as validators print it; empty: none.
-std::string testless(const Json& filter) {
-  if (!filter.is_object()) {
-    return {};
-  }
-  for (const auto& clause : filter.items()) {
-    const Json& conditions = clause.value();
-    if (tests_nothing(conditions)) {
-      return fmt::format("{}[0]", clause.key());
-    }
-    for (size_t i = 0; conditions.is_array() && i < conditions.size(); ++i) {
-      if (tests_nothing(conditions[i])) {
-        return fmt::format("{}[{}]", clause.key(), i);
-      }
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<Json> shard_info(const engine::Shard& shard) {
@@ -71,25 +36,6 @@ Result<PayloadIndex> as_indexed(PayloadIndex index) {
   }
   index.path = to_string(*path);
   return index;
-}
-
-Status filter_error(std::string_view json, const Status& otherwise) {
-  const Json filter = Json::parse(json, nullptr, false);
-  if (!filter.is_object()) {
-    return format_error("invalid type: expected struct Filter");
-  }
-  if (const auto clause = unknown_clause(filter); !clause.empty()) {
-    return format_error(fmt::format(
-        "unknown field `{}`, expected one of `should`, `min_should`, `must`, `must_not`", clause));
-  }
-  if (const auto where = testless(filter); !where.empty()) {
-    return fail(
-        {.kind = ErrorKind::kUsage,
-         .what = fmt::format("Validation error in JSON body: [filter.{}.__all__: Validation "
-                             "error: At least one field condition must be specified [{{}}]]",
-                             where)});
-  }
-  return format_error(failure_of(otherwise).what);
 }
 
 Result<std::string> checked_operation(std::string_view operation, const CollectionConfig& config) {
@@ -122,8 +68,7 @@ Result<std::string> checked_operation(std::string_view operation, const Collecti
                               .status());
     }
   } else if (const auto filter = body.find("filter"); filter != body.end() && !filter->is_null()) {
-    const auto parsed = Filter::parse(dump(*filter));
-    ARROW_RETURN_NOT_OK(parsed.ok() ? Status::OK() : filter_error(dump(*filter), parsed.status()));
+    ARROW_RETURN_NOT_OK(read_filter(dump(*filter)).status());
   }
   if (name == "delete_vectors") {
     Json checked = json;
@@ -143,8 +88,7 @@ Result<std::string> checked_operation(std::string_view operation, const Collecti
 
 Status check_query(const Json& body) {
   if (const auto filter = body.find("filter"); filter != body.end() && !filter->is_null()) {
-    const auto parsed = Filter::parse(dump(*filter));
-    ARROW_RETURN_NOT_OK(parsed.ok() ? Status::OK() : filter_error(dump(*filter), parsed.status()));
+    ARROW_RETURN_NOT_OK(read_filter(dump(*filter)).status());
   }
   if (const auto limit = body.find("limit"); limit != body.end() && *limit == 0) {
     return fail({.kind = ErrorKind::kUsage,

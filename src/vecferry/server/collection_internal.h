@@ -27,9 +27,6 @@ Result<std::string> checked_operation(std::string_view operation, const Collecti
 /// Errors: kUsage for a text that is no path.
 Result<PayloadIndex> as_indexed(PayloadIndex index);
 
-/// Why a filter is none, as Qdrant words it; `otherwise` says it in ours.
-Status filter_error(std::string_view json, const Status& otherwise);
-
 /// Errors: kUsage for a query that the engine reads in another way than Qdrant, or not at all.
 Status check_query(const Json& body);
 

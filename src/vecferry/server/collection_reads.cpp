@@ -164,17 +164,6 @@ std::vector<Json> group_ids(const Json& payload, std::string_view path) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Filter>> Collection::filter_of(std::string_view json) const {
-  if (json.empty()) {
-    return nullptr;
-  }
-  auto filter = Filter::parse(json);
-  if (filter.ok()) {
-    return filter;
-  }
-  return filter_error(json, filter.status());
-}
-
 Status Collection::check_vector_names(const Selection& selection) const {
   if (!selection.vector_names) {
     return Status::OK();
@@ -193,7 +182,7 @@ Result<ScrollPage> Collection::scroll(const ScrollArgs& args) {
   const auto config = this->config();
   ARROW_RETURN_NOT_OK(check_limit(*config, args.limit));
   ARROW_RETURN_NOT_OK(check_vector_names(args.selection));
-  ARROW_ASSIGN_OR_RAISE(const auto filter, filter_of(args.filter));
+  ARROW_ASSIGN_OR_RAISE(const auto filter, read_filter(args.filter));
   const uint64_t limit = args.limit.value_or(kDefaultLimit);
   ScrollPage page;
   if (!args.order_by.empty()) {
@@ -251,7 +240,7 @@ Result<Rows> Collection::retrieve(const RetrieveArgs& args) {
 Result<uint64_t> Collection::count(const CountArgs& args) {
   ARROW_ASSIGN_OR_RAISE(const auto used, use());
   ARROW_RETURN_NOT_OK(check_search(*config(), {{"params", {{"exact", args.exact}}}}));
-  ARROW_ASSIGN_OR_RAISE(const auto filter, filter_of(args.filter));
+  ARROW_ASSIGN_OR_RAISE(const auto filter, read_filter(args.filter));
   return in_qdrants_words(used.shard->count(filter.get()));
 }
 
@@ -338,7 +327,7 @@ Result<std::string> Collection::facet(std::string_view body) {
   ARROW_ASSIGN_OR_RAISE(const auto used, use());
   ARROW_RETURN_NOT_OK(check_search(*config(), json));
   if (const auto filter = json.find("filter"); filter != json.end() && !filter->is_null()) {
-    ARROW_RETURN_NOT_OK(filter_of(dump(*filter)).status());
+    ARROW_RETURN_NOT_OK(read_filter(dump(*filter)).status());
   }
   return in_qdrants_words(used.shard->facet(dump(json)));
 }
