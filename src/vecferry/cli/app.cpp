@@ -119,8 +119,8 @@ int run_app(int argc, char** argv, SignalWatcher& signals) {
   add_network_options(app, context.network);
   app.require_subcommand(1);
   app.fallthrough();
-  for (auto* add :
-       {add_copy, add_export, add_import, add_verify, add_diff, add_ls, add_info, add_peek}) {
+  for (auto* add : {add_copy, add_export, add_import, add_verify, add_diff, add_doctor, add_ls,
+                    add_info, add_peek, add_serve}) {
     add(app, context);
   }
   try {

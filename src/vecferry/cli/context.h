@@ -28,11 +28,13 @@ struct Context {
 // One function a verb, each in cmd_<verb>.cpp.
 void add_copy(CLI::App& app, Context& context);
 void add_diff(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
 void add_peek(CLI::App& app, Context& context);
+void add_serve(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 
 }  // namespace vecferry
