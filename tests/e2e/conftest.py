@@ -4,12 +4,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from served import Server, start_serve, stop_serve
 from support import EXAMPLE, ROOT, Vecferry
 
 MEMORY = pytest.StashKey[str]()
@@ -115,3 +118,25 @@ def start(vecferry):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture(params=["serve", "real"])
+def server(request, start):
+    """Where official clients connect to: `vecferry serve`, and a real Qdrant if there is one."""
+    if request.param == "serve":
+        process, server = start_serve(start, "local:served")
+        yield server
+        stop_serve(process)
+        return
+    url = os.environ.get("VECFERRY_TEST_QDRANT_URL")
+    if not url:
+        pytest.skip("needs VECFERRY_TEST_QDRANT_URL")
+    yield Server(url.rstrip("/"), int(url.rstrip("/").rpartition(":")[2]) + 1)
+
+
+@pytest.fixture
+def name(server):
+    """The name of a collection that is not there, and will not be afterwards."""
+    name = f"e2e-{uuid.uuid4()}"
+    yield name
+    httpx.delete(f"{server.url}/collections/{name}", timeout=60).raise_for_status()
