@@ -163,15 +163,19 @@ Status add_indexes(const Connection& connection, std::string_view name,
 
 }  // namespace
 
-Result<CollectionFacts> facts_of(const Connection& connection, std::string_view collection,
-                                 const StopToken& stop) {
-  ARROW_ASSIGN_OR_RAISE(const auto info,
-                        connection.rest({.path = collection_path(collection)}, stop));
+Result<CollectionFacts> facts_of_info(std::string_view info) {
   CollectionFacts facts;
   ARROW_ASSIGN_OR_RAISE(facts.config, wire::config_of_info(info, {}));
   ARROW_ASSIGN_OR_RAISE(facts.state, wire::state_of_info(info));
   facts.unfinished = take_mark(&facts.config);
   return facts;
+}
+
+Result<CollectionFacts> facts_of(const Connection& connection, std::string_view collection,
+                                 const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(const auto info,
+                        connection.rest({.path = collection_path(collection)}, stop));
+  return facts_of_info(info);
 }
 
 Status create_collection(const Connection& connection, std::string_view name,

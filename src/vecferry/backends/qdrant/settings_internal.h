@@ -34,6 +34,9 @@ struct CollectionFacts {
 Result<CollectionFacts> facts_of(const Connection& connection, std::string_view collection,
                                  const StopToken& stop);
 
+/// The same from the `result` of GET /collections/{c}.
+Result<CollectionFacts> facts_of_info(std::string_view info);
+
 /// Create it marked as unfinished, no index being built. A load that a dead process of this machine
 /// left is replaced.
 /// Errors: kExists.
