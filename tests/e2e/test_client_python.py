@@ -426,6 +426,16 @@ def test_a_collection_that_was_deleted_is_gone(client, docs):
     assert docs in said
 
 
+def test_the_service_tells_of_itself(server):
+    with server.client() as client:
+        assert client.info().version
+        told = client.http.service_api.telemetry().result
+        assert told.app.version == client.info().version
+        assert told.app.startup.year >= 2026
+    for path in ("healthz", "livez", "readyz", "metrics"):
+        assert httpx.get(f"{server.url}/{path}", timeout=60).status_code == 200
+
+
 def test_mistakes_are_refused_in_the_servers_ids_of(client, docs):
     params = models.VectorParams(size=3, distance=models.Distance.DOT)
     code, said = refused(lambda: client.create_collection(docs, params))

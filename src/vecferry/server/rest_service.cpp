@@ -1,4 +1,7 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include <chrono>
 
 #include "vecferry/server/rest_routes_internal.h"
 #include "vecferry/server/version.h"
@@ -6,6 +9,17 @@
 
 namespace vecferry::server {
 namespace {
+
+const auto kStarted = std::chrono::system_clock::now();
+
+// The official clients refuse a reply without `startup`.
+std::string telemetry(const Collections& collections) {
+  return fmt::format(R"({{"id":"vecferry","app":{{"name":"vecferry","version":"{}",)"
+                     R"("startup":"{:%Y-%m-%dT%H:%M:%S}Z"}},)"
+                     R"("collections":{{"number_of_collections":{}}}}})",
+                     kSpokenVersion, fmt::gmtime(std::chrono::system_clock::to_time_t(kStarted)),
+                     collections.names().size());
+}
 
 std::string metrics(const Collections& collections) {
   std::string out = fmt::format(
@@ -61,10 +75,7 @@ Result<RestAnswer> service_routes(RestCall& call) {
       return enveloped(call, R"({"issues":[]})");
     }
     if (name == "telemetry") {
-      return enveloped(
-          call, fmt::format(R"({{"id":"vecferry","app":{{"name":"vecferry","version":"{}"}},)"
-                            R"("collections":{{"number_of_collections":{}}}}})",
-                            kSpokenVersion, call.collections.names().size()));
+      return enveloped(call, telemetry(call.collections));
     }
     if (name == "snapshots") {
       return enveloped(call, "[]");
