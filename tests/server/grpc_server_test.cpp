@@ -109,6 +109,31 @@ TEST_F(GrpcServerTest, AsksForAKeyButNotOfHealthChecks) {
             "qdrant - vector search engine");
 }
 
+TEST_F(GrpcServerTest, AKeyThatMayOnlyReadReads) {
+  serve();
+  make_collection();
+  server_ = GrpcServer::start(
+                collections_.get(),
+                {.address = "127.0.0.1:0", .api_keys = {"full"}, .read_only_api_keys = {"read"}})
+                .ValueOrDie();
+  client_ = std::make_unique<GrpcClient>(server_->port());
+  const auto ask = [&](const char* method, const google::protobuf::Message& request,
+                       const char* key) {
+    return client_->refusal(method, request, {{"api-key", key}});
+  };
+  const auto upsert = ask("/qdrant.Points/Upsert", upsert_of(1, 1), "read");
+  EXPECT_EQ(upsert.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(upsert.error_message(), "Forbidden: Write access to collection c is required");
+  qdrant::DeleteCollection drop;
+  drop.set_collection_name("c");
+  EXPECT_EQ(ask("/qdrant.Collections/Delete", drop, "read").error_message(),
+            "Forbidden: Global manage access is required");
+  qdrant::CountPoints count;
+  count.set_collection_name("c");
+  EXPECT_TRUE(ask("/qdrant.Points/Count", count, "read").ok());
+  EXPECT_TRUE(ask("/qdrant.Points/Upsert", upsert_of(1, 1), "full").ok());
+}
+
 TEST_F(GrpcServerTest, SaysWhatItDoesNotServe) {
   serve();
   const auto unknown = client_->refusal("/qdrant.StorageRead/ListFiles", qdrant::CountPoints());
@@ -231,6 +256,16 @@ TEST_F(GrpcServerTest, RanksGroupsAndOrders) {
   ASSERT_EQ(ordered.result_size(), 2);
   EXPECT_EQ(ordered.result(0).id().num(), 59U);
   EXPECT_EQ(ordered.result(1).order_value().int_(), 58);
+
+  index.set_field_name("third");
+  client_->ask<qdrant::PointsOperationResponse>("/qdrant.Points/CreateFieldIndex", index);
+  qdrant::FacetCounts facet;
+  facet.set_collection_name("c");
+  facet.set_key("third");
+  facet.set_exact(true);
+  const auto counted = client_->ask<qdrant::FacetResponse>("/qdrant.Points/Facet", facet);
+  ASSERT_EQ(counted.hits_size(), 3);
+  EXPECT_EQ(counted.hits(0).count(), 20U);
 
   qdrant::QueryBatchPoints batch;
   batch.set_collection_name("c");

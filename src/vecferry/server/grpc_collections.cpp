@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "vecferry/server/grpc_methods_internal.h"
-#include "vecferry/wire/grpc_replies.h"
 #include "vecferry/wire/grpc_settings.h"
 
 namespace vecferry::server {
@@ -153,18 +152,18 @@ Result<std::string> no_cluster(const GrpcRequest&) {
 constexpr std::array<GrpcMethod, 14> kMethods{{
     {"/qdrant.Collections/Get", get},
     {"/qdrant.Collections/List", list},
-    {"/qdrant.Collections/Create", create},
-    {"/qdrant.Collections/Update", update},
-    {"/qdrant.Collections/Delete", drop},
-    {"/qdrant.Collections/UpdateAliases", update_aliases},
+    {"/qdrant.Collections/Create", create, GrpcAccess::kManage},
+    {"/qdrant.Collections/Update", update, GrpcAccess::kManage},
+    {"/qdrant.Collections/Delete", drop, GrpcAccess::kManage},
+    {"/qdrant.Collections/UpdateAliases", update_aliases, GrpcAccess::kManage},
     {"/qdrant.Collections/ListAliases", list_aliases},
     {"/qdrant.Collections/ListCollectionAliases", list_collection_aliases},
     {"/qdrant.Collections/CollectionExists", exists},
     {"/qdrant.Collections/CollectionClusterInfo", cluster_info},
     {"/qdrant.Collections/ListShardKeys", list_shard_keys},
-    {"/qdrant.Collections/CreateShardKey", no_cluster},
-    {"/qdrant.Collections/DeleteShardKey", no_cluster},
-    {"/qdrant.Collections/UpdateCollectionClusterSetup", no_cluster},
+    {"/qdrant.Collections/CreateShardKey", no_cluster, GrpcAccess::kManage},
+    {"/qdrant.Collections/DeleteShardKey", no_cluster, GrpcAccess::kManage},
+    {"/qdrant.Collections/UpdateCollectionClusterSetup", no_cluster, GrpcAccess::kManage},
 }};
 
 }  // namespace

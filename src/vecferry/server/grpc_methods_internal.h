@@ -10,6 +10,7 @@
 
 #include "vecferry/base/error.h"
 #include "vecferry/server/collections.h"
+#include "vecferry/server/words.h"
 
 /// The methods of gRPC as functions from bytes to bytes: messages with points are never built
 /// as objects.
@@ -26,10 +27,18 @@ struct GrpcRequest {
   }
 };
 
+/// What a method needs of an API key.
+enum class GrpcAccess {
+  kOpen,    ///< no key at all
+  kRead,    ///< any key
+  kWrite,   ///< one that may write to the collection that is field 1
+  kManage,  ///< one that may do everything
+};
+
 struct GrpcMethod {
   std::string_view name{};  ///< as on the wire: "/qdrant.Points/Upsert"
   Result<std::string> (*answer)(const GrpcRequest&) = nullptr;
-  bool open = false;  ///< needs no API key
+  GrpcAccess access = GrpcAccess::kRead;
 };
 
 std::span<const GrpcMethod> grpc_service_methods();

@@ -50,7 +50,7 @@ bool refused_when_applied(const Status& status) {
 Result<UpdateResult> upsert_into(Collection* collection, std::string_view bytes,
                                  const wire::UpsertHead& head, bool wait) {
   if (!head.shard_keys.empty()) {
-    return wrong_input(fmt::format("Shard key \"{}\" not found", head.shard_keys[0]));
+    return bad_request(fmt::format("Shard key \"{}\" not found", head.shard_keys[0]));
   }
   UpsertArgs args{.wait = wait};
   if (head.update_mode == qdrant::InsertOnly || head.update_mode == qdrant::UpdateOnly) {
@@ -148,19 +148,20 @@ Result<std::string> change_vectors(const GrpcRequest&) {
 }
 
 constexpr std::array<GrpcMethod, 13> kMethods{{
-    {"/qdrant.Points/Upsert", upsert},
-    {"/qdrant.Points/Delete", change<qdrant::DeletePoints>},
-    {"/qdrant.Points/UpdateVectors", change<qdrant::UpdatePointVectors>},
-    {"/qdrant.Points/DeleteVectors", change<qdrant::DeletePointVectors>},
-    {"/qdrant.Points/SetPayload", change_payload<wire::PayloadChange::kSet>},
-    {"/qdrant.Points/OverwritePayload", change_payload<wire::PayloadChange::kOverwrite>},
-    {"/qdrant.Points/DeletePayload", change<qdrant::DeletePayloadPoints>},
-    {"/qdrant.Points/ClearPayload", change<qdrant::ClearPayloadPoints>},
-    {"/qdrant.Points/UpdateBatch", update_batch},
-    {"/qdrant.Points/CreateFieldIndex", create_index},
-    {"/qdrant.Points/DeleteFieldIndex", delete_index},
-    {"/qdrant.Points/CreateVectorName", change_vectors},
-    {"/qdrant.Points/DeleteVectorName", change_vectors},
+    {"/qdrant.Points/Upsert", upsert, GrpcAccess::kWrite},
+    {"/qdrant.Points/Delete", change<qdrant::DeletePoints>, GrpcAccess::kWrite},
+    {"/qdrant.Points/UpdateVectors", change<qdrant::UpdatePointVectors>, GrpcAccess::kWrite},
+    {"/qdrant.Points/DeleteVectors", change<qdrant::DeletePointVectors>, GrpcAccess::kWrite},
+    {"/qdrant.Points/SetPayload", change_payload<wire::PayloadChange::kSet>, GrpcAccess::kWrite},
+    {"/qdrant.Points/OverwritePayload", change_payload<wire::PayloadChange::kOverwrite>,
+     GrpcAccess::kWrite},
+    {"/qdrant.Points/DeletePayload", change<qdrant::DeletePayloadPoints>, GrpcAccess::kWrite},
+    {"/qdrant.Points/ClearPayload", change<qdrant::ClearPayloadPoints>, GrpcAccess::kWrite},
+    {"/qdrant.Points/UpdateBatch", update_batch, GrpcAccess::kWrite},
+    {"/qdrant.Points/CreateFieldIndex", create_index, GrpcAccess::kWrite},
+    {"/qdrant.Points/DeleteFieldIndex", delete_index, GrpcAccess::kWrite},
+    {"/qdrant.Points/CreateVectorName", change_vectors, GrpcAccess::kWrite},
+    {"/qdrant.Points/DeleteVectorName", change_vectors, GrpcAccess::kWrite},
 }};
 
 }  // namespace

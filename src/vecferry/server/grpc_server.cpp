@@ -4,6 +4,7 @@
 
 #include "vecferry/server/grpc_server.h"
 
+#include <collections.pb.h>
 #include <fmt/format.h>
 #include <grpc/support/log.h>
 #include <grpcpp/generic/async_generic_service.h>
@@ -16,6 +17,7 @@
 #include <utility>
 
 #include "vecferry/base/log.h"
+#include "vecferry/server/api_keys.h"
 #include "vecferry/server/grpc_methods_internal.h"
 #include "vecferry/server/words.h"
 #include "vecferry/wire/server_errors.h"
@@ -37,43 +39,11 @@ Methods all_methods() {
   return methods;
 }
 
-// Takes as long for a key that differs in its first byte as for one that differs in its last.
-bool same_key(std::string_view given, std::string_view key) {
-  unsigned difference = given.size() == key.size() ? 0U : 1U;
-  for (size_t i = 0; i < given.size(); ++i) {
-    const char expected = i < key.size() ? key[i] : '\0';
-    difference |= static_cast<unsigned>(given[i] ^ expected);
-  }
-  return difference == 0;
-}
-
 std::string_view metadata_of(const grpc::ServerContextBase& context, const char* name) {
   const auto& metadata = context.client_metadata();
   const auto found = metadata.find(name);
   return found == metadata.end() ? std::string_view()
                                  : std::string_view(found->second.data(), found->second.size());
-}
-
-grpc::Status authorised(const grpc::ServerContextBase& context,
-                        const std::vector<std::string>& keys) {
-  constexpr std::string_view kBearer = "Bearer ";
-  std::string_view given = metadata_of(context, "api-key");
-  if (given.empty()) {
-    const auto header = metadata_of(context, "authorization");
-    if (header.substr(0, kBearer.size()) == kBearer) {
-      given = header.substr(kBearer.size());
-    }
-  }
-  if (given.empty()) {
-    return {grpc::StatusCode::UNAUTHENTICATED,
-            "Must provide an API key or an Authorization bearer token"};
-  }
-  bool known = false;
-  for (const auto& key : keys) {
-    known = same_key(given, key) || known;
-  }
-  return known ? grpc::Status::OK
-               : grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "Invalid API key or JWT");
 }
 
 grpc::Status status_of(const Status& status) {
@@ -93,6 +63,20 @@ grpc::Status status_of(const Status& status) {
 grpc::Status unknown(std::string_view method) {
   return {grpc::StatusCode::UNIMPLEMENTED,
           fmt::format("{} is not served by vecferry; docs/serve.md lists what is", method)};
+}
+
+// For a key that may only read.
+Status check_read_only(const GrpcMethod& method, std::string_view bytes) {
+  if (method.access == GrpcAccess::kManage) {
+    return refused("Global manage access is required");
+  }
+  if (method.access != GrpcAccess::kWrite) {
+    return Status::OK();
+  }
+  // Every message that writes has the collection where this one has it.
+  ARROW_ASSIGN_OR_RAISE(const auto message, read_message<qdrant::GetCollectionInfoRequest>(bytes));
+  return refused(
+      fmt::format("Write access to collection {} is required", message.collection_name()));
 }
 
 // The bytes of a message in one piece; `*slice` keeps them.
@@ -126,7 +110,10 @@ grpc::ByteBuffer as_buffer(std::string text) {
 class GrpcServer::Impl {
  public:
   Impl(Collections* collections, const GrpcOptions& options)
-      : collections_(*collections), keys_(options.api_keys), methods_(all_methods()) {}
+      : collections_(*collections),
+        keys_(options.api_keys),
+        read_only_keys_(options.read_only_api_keys),
+        methods_(all_methods()) {}
 
   ~Impl() { stop(std::chrono::milliseconds(0)); }
   Impl(const Impl&) = delete;
@@ -182,6 +169,7 @@ class GrpcServer::Impl {
     grpc::GenericServerAsyncReaderWriter stream{&context};
     grpc::ByteBuffer buffer{};
     const GrpcMethod* method = nullptr;
+    bool may_write = true;
   };
 
   void accept() {
@@ -224,8 +212,7 @@ class GrpcServer::Impl {
   void begin(Call* call) {
     const auto found = methods_.find(call->context.method());
     call->method = found == methods_.end() ? nullptr : found->second;
-    const bool open = keys_.empty() || (call->method != nullptr && call->method->open);
-    grpc::Status refused = open ? grpc::Status::OK : authorised(call->context, keys_);
+    grpc::Status refused = admit(call);
     if (refused.ok() && call->method == nullptr) {
       refused = unknown(call->context.method());
     }
@@ -238,13 +225,27 @@ class GrpcServer::Impl {
     call->stream.Read(&call->buffer, call);
   }
 
+  // Who has no key does not even hear which methods there are.
+  grpc::Status admit(Call* call) const {
+    const bool open = call->method != nullptr && call->method->access == GrpcAccess::kOpen;
+    if (open || (keys_.empty() && read_only_keys_.empty())) {
+      return grpc::Status::OK;
+    }
+    const Right right =
+        right_of({.full = keys_, .read = read_only_keys_}, metadata_of(call->context, "api-key"),
+                 metadata_of(call->context, "authorization"));
+    call->may_write = right.may_write;
+    return right.refusal.empty() ? grpc::Status::OK
+                                 : grpc::Status(grpc::StatusCode::UNAUTHENTICATED, right.refusal);
+  }
+
   void answer(Call* call, bool ok) {
     call->next = Call::Next::kEnd;
     if (!ok) {
       call->stream.Finish({grpc::StatusCode::INTERNAL, "Missing request message."}, call);
       return;
     }
-    auto reply = answer_of(*call->method, &call->buffer);
+    auto reply = answer_of(*call->method, call->may_write, &call->buffer);
     if (!reply.ok()) {
       call->stream.Finish(status_of(reply.status()), call);
       return;
@@ -253,17 +254,21 @@ class GrpcServer::Impl {
                                 grpc::Status::OK, call);
   }
 
-  Result<std::string> answer_of(const GrpcMethod& method, grpc::ByteBuffer* buffer) const {
+  Result<std::string> answer_of(const GrpcMethod& method, bool may_write,
+                                grpc::ByteBuffer* buffer) const {
     grpc::Slice request;
     if (!contiguous(*buffer, &request)) {
       return fail({.what = "Service internal error: a request that cannot be read"});
     }
     buffer->Clear();
+    const std::string_view bytes(reinterpret_cast<const char*>(request.begin()), request.size());
     try {
-      return method.answer(
-          {.collections = collections_,
-           .bytes = {reinterpret_cast<const char*>(request.begin()), request.size()},
-           .started = std::chrono::steady_clock::now()});
+      if (!may_write) {
+        ARROW_RETURN_NOT_OK(check_read_only(method, bytes));
+      }
+      return method.answer({.collections = collections_,
+                            .bytes = bytes,
+                            .started = std::chrono::steady_clock::now()});
     } catch (const std::exception& error) {  // our bug, and no reason to end the other clients
       return fail({.what = fmt::format("Service internal error: {}", error.what())});
     }
@@ -274,6 +279,7 @@ class GrpcServer::Impl {
 
   Collections& collections_;
   const std::vector<std::string> keys_;
+  const std::vector<std::string> read_only_keys_;
   const Methods methods_;
   grpc::AsyncGenericService service_{};
   std::unique_ptr<grpc::ServerCompletionQueue> queue_{};

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "vecferry/server/grpc_methods_internal.h"
+#include "vecferry/server/version.h"
 
 namespace vecferry::server {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 Result<std::string> health_check(const GrpcRequest&) {
   qdrant::HealthCheckReply reply;
   reply.set_title("qdrant - vector search engine");
-  reply.set_version("1.18.3");
+  reply.set_version(std::string(kSpokenVersion));
   return reply.SerializeAsString();
 }
 
@@ -22,8 +23,8 @@ Result<std::string> check(const GrpcRequest&) {
 }
 
 constexpr std::array<GrpcMethod, 2> kMethods{{
-    {"/qdrant.Qdrant/HealthCheck", health_check, true},
-    {"/grpc.health.v1.Health/Check", check, true},
+    {"/qdrant.Qdrant/HealthCheck", health_check, GrpcAccess::kOpen},
+    {"/grpc.health.v1.Health/Check", check, GrpcAccess::kOpen},
 }};
 
 }  // namespace
