@@ -102,7 +102,6 @@ Result<int> serve(const Context& context, const Output& output, const ServeWords
   while (!context.stop.IsStopRequested()) {
     std::this_thread::sleep_for(kLook);
   }
-  output.note("vecferry: stopping\n");
   running->stop();
   return kExitDone;
 }

@@ -92,10 +92,11 @@ Result<local::SharedShard> Collection::open_shard(bool to_write) {
   if (shard_ == nullptr || (to_write && !open_to_write_)) {
     ARROW_ASSIGN_OR_RAISE(auto shard, in_qdrants_words(to_write ? place_->shard_to_write(name_)
                                                                 : place_->shard(name_)));
-    if (next_operation_ == 0) {
+    if (shard_ == nullptr) {
       ARROW_ASSIGN_OR_RAISE(const Json info, shard_info(*shard));
-      next_operation_ = std::max(info.value("last_operation", uint64_t{0}) + 1,
-                                 first_of_log(place_->layout().shard(name_) / "wal"));
+      next_operation_ =
+          std::max({next_operation_.load(), info.value("last_operation", uint64_t{0}) + 1,
+                    first_of_log(place_->layout().shard(name_) / "wal")});
     }
     shard_ = std::move(shard);
     open_to_write_ = open_to_write_ || to_write;

@@ -15,9 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string header(const httplib::Headers& headers, const char* name) {
-  const auto found = headers.find(name);
-  return found == headers.end() ? std::string() : found->second;
+// The HTTP library would read what has no length until the client hangs up.
+bool has_body(const httplib::Request& request) {
+  return request.has_header("Content-Length") || request.has_header("Transfer-Encoding");
 }
 
 std::string too_large(int64_t max_bytes) {
@@ -51,12 +51,16 @@ std::string unpack_zstd(int64_t max_bytes, std::string* body) {
 
 }  // namespace
 
-std::string read_body(const httplib::Headers& headers, const httplib::ContentReader& reader,
+std::string read_body(const httplib::Request& request, const httplib::ContentReader& reader,
                       int64_t max_bytes, std::string* body) {
-  const std::string length = header(headers, "Content-Length");
+  if (!has_body(request)) {
+    return {};
+  }
+  const std::string length = request.get_header_value("Content-Length");
   int64_t declared = 0;
   std::from_chars(length.data(), length.data() + length.size(), declared);
   if (declared > max_bytes) {
+    drain(reader, request);
     return fmt::format("JSON payload ({} bytes) is larger than allowed (limit: {} bytes).",
                        declared, max_bytes);
   }
@@ -75,8 +79,8 @@ std::string read_body(const httplib::Headers& headers, const httplib::ContentRea
   if (!read) {
     return "Payload error: the body is cut short or not encoded as it says";
   }
-  return header(headers, "Content-Encoding") == "zstd" ? unpack_zstd(max_bytes, body)
-                                                       : std::string();
+  return request.get_header_value("Content-Encoding") == "zstd" ? unpack_zstd(max_bytes, body)
+                                                                : std::string();
 }
 
 bool save_upload(const httplib::ContentReader& reader, const std::string& name,
@@ -103,11 +107,11 @@ bool save_upload(const httplib::ContentReader& reader, const std::string& name,
   return read && found && out.good();
 }
 
-void drain(const httplib::ContentReader& reader, bool form) {
+void drain(const httplib::ContentReader& reader, const httplib::Request& request) {
   const auto ignore = [](const char* /*data*/, size_t /*size*/) { return true; };
-  if (form) {
+  if (request.is_multipart_form_data()) {
     reader([](const httplib::MultipartFormData& /*field*/) { return true; }, ignore);
-  } else {
+  } else if (has_body(request)) {
     reader(ignore);
   }
 }

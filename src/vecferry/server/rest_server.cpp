@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kConnections = 64;      // served at once; more of them wait
+constexpr size_t kRequests = 1'000'000;  // over one connection
 constexpr time_t kKeepAliveSeconds = 5;  // as a server's http_keep_alive_timeout_sec
 constexpr time_t kPatienceSeconds = 60;  // between two parts of a request or an answer
 constexpr const char* kJson = "application/json; charset=utf-8";
@@ -92,7 +93,7 @@ class RestServer::Impl {
 
   Status start() {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kConnections); };
-    server_.set_keep_alive_max_count(SIZE_MAX);
+    server_.set_keep_alive_max_count(kRequests);
     server_.set_keep_alive_timeout(kKeepAliveSeconds);
     server_.set_read_timeout(kPatienceSeconds);
     server_.set_write_timeout(kPatienceSeconds);
@@ -151,14 +152,13 @@ class RestServer::Impl {
               httplib::Response* response) {
     RestRequest rest{.method = request.method};
     fs::path scratch;
-    if (auto refused = admit(request, reader, &rest, &scratch)) {
-      if (reader != nullptr) {
-        drain(*reader, request.is_multipart_form_data());
-      }
-      send(*std::move(refused), response);
-    } else {
-      send(answer(collections_, std::move(rest)), response);
+    auto refused = admit(request, &rest);
+    if (refused && reader != nullptr) {
+      drain(*reader, request);
+    } else if (!refused && reader != nullptr) {
+      refused = take_body(request, *reader, &rest, &scratch);
     }
+    send(refused ? *std::move(refused) : answer(collections_, std::move(rest)), response);
     if (!scratch.empty()) {
       remove_folder(scratch);
     }
@@ -167,11 +167,9 @@ class RestServer::Impl {
     }
   }
 
-  // Look at a request before it is done: the key, then the address, then the body. What it is
-  // refused with, if it is.
-  std::optional<RestAnswer> admit(const httplib::Request& request,
-                                  const httplib::ContentReader* reader, RestRequest* rest,
-                                  fs::path* scratch) {
+  // Look at what stands before a body: the key, then the address. What it is refused with, if it
+  // is.
+  std::optional<RestAnswer> admit(const httplib::Request& request, RestRequest* rest) {
     if (!open_to_all(request.path)) {
       const auto right =
           right_of({.full = options_.api_keys, .read = options_.read_only_api_keys},
@@ -189,28 +187,28 @@ class RestServer::Impl {
     }
     rest->path = std::move(target->path);
     rest->query = std::move(target->query);
-    if (reader == nullptr) {
-      return std::nullopt;
-    }
+    return std::nullopt;
+  }
+
+  std::optional<RestAnswer> take_body(const httplib::Request& request,
+                                      const httplib::ContentReader& reader, RestRequest* rest,
+                                      fs::path* scratch) {
     if (request.is_multipart_form_data()) {
-      return take_upload(*reader, rest, scratch);
+      return take_upload(request, reader, rest, scratch);
     }
-    const std::string problem =
-        read_body(request.headers, *reader, options_.max_request_bytes, &rest->body);
+    const std::string problem = read_body(request, reader, options_.max_request_bytes, &rest->body);
     return problem.empty() ? std::nullopt : std::optional(bad_body(problem));
   }
 
-  std::optional<RestAnswer> take_upload(const httplib::ContentReader& reader, RestRequest* rest,
+  std::optional<RestAnswer> take_upload(const httplib::Request& request,
+                                        const httplib::ContentReader& reader, RestRequest* rest,
                                         fs::path* scratch) {
     const bool wanted = !rest->path.empty() && rest->path.back() == "upload" && rest->may_write;
     auto folder = wanted ? collections_.scratch_folder(rest->path.size() > 1 ? rest->path[1] : "")
                          : Result<fs::path>(fs::path());
-    if (!folder.ok()) {
-      return bad_body(failure_of(folder.status()).what);
-    }
-    if (folder->empty()) {
-      drain(reader, true);
-      return std::nullopt;
+    if (!folder.ok() || folder->empty()) {
+      drain(reader, request);
+      return folder.ok() ? std::nullopt : std::optional(bad_body(failure_of(folder.status()).what));
     }
     *scratch = *folder;
     const fs::path file = *folder / "uploaded.snapshot";
