@@ -106,7 +106,7 @@ Result<wire::PointsReply> ScrollPages::page_over_grpc() {
       shrink();
     }
     if (!smaller || !attempt.too_large) {
-      ARROW_RETURN_NOT_OK(widen(backoff.again(attempt, stop_), to_where(plan_, offset_)));
+      ARROW_RETURN_NOT_OK(backoff.again(attempt, stop_));
     }
   }
   ARROW_ASSIGN_OR_RAISE(const auto next, decoder_->next_page_of(message.bytes()));
@@ -139,7 +139,7 @@ Result<wire::PointsReply> ScrollPages::page_over_rest() {
       shrink();
     }
     if (!smaller || !answer.attempt.too_large) {
-      ARROW_RETURN_NOT_OK(widen(backoff.again(answer.attempt, stop_), to_where(plan_, offset_)));
+      ARROW_RETURN_NOT_OK(backoff.again(answer.attempt, stop_));
     }
   }
 }
@@ -156,7 +156,9 @@ Result<std::shared_ptr<arrow::RecordBatch>> ScrollPages::next() {
     learn(builder_->rows(), builder_->bytes());
     ARROW_ASSIGN_OR_RAISE(auto batch, builder_->finish());
     if (!reply->doubtful.empty() && plan_.payload) {
-      ARROW_ASSIGN_OR_RAISE(batch, with_exact_payloads(std::move(batch), reply->doubtful));
+      auto exact = with_exact_payloads(std::move(batch), reply->doubtful);
+      ARROW_RETURN_NOT_OK(widen(exact.status(), to_where(plan_, from)));
+      batch = *std::move(exact);
     }
     if (plan_.range.to && batch->num_rows() > 0) {  // the last page goes beyond the range
       ARROW_ASSIGN_OR_RAISE(const auto view, PointsView::make(*batch));

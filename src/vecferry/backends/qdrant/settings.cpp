@@ -6,8 +6,7 @@
 
 #include "vecferry/backends/qdrant/settings_internal.h"
 #include "vecferry/backends/qdrant/wait_ready_internal.h"
-#include "vecferry/wire/rest_replies.h"
-#include "vecferry/wire/server_errors.h"
+#include "vecferry/base/log.h"
 
 namespace vecferry::remote {
 namespace {
@@ -123,7 +122,7 @@ Status make_room(const Connection& connection, std::string_view name, const Stop
       .status();
 }
 
-// The answer was lost: what was made with our mark is ours.
+// What was made with our mark is ours.
 Result<bool> made_by(const Connection& connection, std::string_view name,
                      const std::string& load_id, const StopToken& stop) {
   const auto facts = facts_of(connection, name, stop);
@@ -186,6 +185,9 @@ Status create_collection(const Connection& connection, std::string_view name,
   ARROW_ASSIGN_OR_RAISE(const auto plan,
                         wire::plan_create(config, features, {.hold_indexing = true}));
   ARROW_RETURN_NOT_OK(make_room(connection, name, stop));
+  for (const auto& lost : plan.lost) {
+    log(LogLevel::kWarning, "setting is left behind", {{"collection", name}, {"setting", lost}});
+  }
   const std::string load_id = new_load_id();
   std::string body = plan.create_body;
   if (features.metadata) {
@@ -201,21 +203,20 @@ Status create_collection(const Connection& connection, std::string_view name,
     return Status::OK();
   }
   Failure failure = failure_of(made.status());
-  if (failure.kind == ErrorKind::kExists) {
-    return already_there(connection, name, std::nullopt);
-  }
-  if (!failure.retryable) {
+  const bool exists = failure.kind == ErrorKind::kExists;
+  if (!exists && !failure.retryable) {
     return made.status();
   }
+  // The answer may have been lost, or be the one to a repetition by something between.
   if (features.metadata) {
     ARROW_ASSIGN_OR_RAISE(const bool ours, made_by(connection, name, load_id, stop));
     if (ours) {
       return Status::OK();
     }
-  } else {
+  } else if (!exists) {
     failure.next = fmt::format("see with `vecferry ls` whether '{}' was made all the same", name);
   }
-  return fail(std::move(failure));
+  return exists ? already_there(connection, name, std::nullopt) : fail(std::move(failure));
 }
 
 Status finish_collection(const Connection& connection, std::string_view name,
