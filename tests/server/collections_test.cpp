@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "arrow/record_batch.h"
 #include "tests/support/temp_dir.h"
@@ -209,6 +211,50 @@ TEST_F(CollectionsTest, GroupsAreFilledInTheOrderOfScores) {
   EXPECT_THAT(ids(groups[0].hits), ElementsAre(29, 28, 27));
   EXPECT_EQ(groups[1].id, "\"even\"");
   EXPECT_THAT(ids(groups[1].hits), ElementsAre(9, 8, 7));
+}
+
+TEST_F(CollectionsTest, IndexesAreBuiltInTheBackground) {
+  const auto collections = open();
+  ASSERT_TRUE(collections
+                  ->create("c", R"({"vectors":{"size":2,"distance":"Dot"},
+                                    "optimizers_config":{"indexing_threshold":10}})")
+                  .ok());
+  const auto collection = collections->find("c").ValueOrDie();
+  const auto indexed = [&] {
+    const auto info = Json::parse(collection->info().ValueOrDie());
+    return info["indexed_vectors_count"].get<int>();
+  };
+  ASSERT_TRUE(collection->upsert(points(*collection, 0, 20'000)).ok());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  while (indexed() < 20'000 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(indexed(), 20'000);
+  EXPECT_EQ(collection->count({}).ValueOrDie(), 20'000U);
+  // Patched settings are taken over, and points stay readable meanwhile and after.
+  ASSERT_TRUE(collection->patch(R"({"hnsw_config":{"m":4}})").ok());
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(collection->retrieve({.ids = {PointId::of(7)}})->rows.size(), 1U);
+  }
+  ASSERT_TRUE(collection->upsert(points(*collection, 20'000, 1)).ok());
+  EXPECT_EQ(collection->count({}).ValueOrDie(), 20'001U);
+}
+
+TEST_F(CollectionsTest, ADropInterruptsTheBuildingOfIndexes) {
+  const auto collections = open();
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(collections
+                    ->create("c", R"({"vectors":{"size":2,"distance":"Dot"},
+                                      "optimizers_config":{"indexing_threshold":10}})")
+                    .ok());
+    const auto collection = collections->find("c").ValueOrDie();
+    ASSERT_TRUE(collection->upsert(points(*collection, 0, 20'000)).ok());
+    ASSERT_TRUE(collection->patch(R"({"hnsw_config":{"ef_construct":200}})").ok());
+    std::thread optimise([&] { discard(collection->optimise(), "interrupted or not"); });
+    EXPECT_TRUE(collections->drop("c").ValueOrDie());
+    optimise.join();
+  }
+  EXPECT_FALSE(collections->exists("c"));
 }
 
 }  // namespace

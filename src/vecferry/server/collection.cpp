@@ -336,6 +336,9 @@ Status Collection::optimise() {
   StopToken stop = StopToken::Unstoppable();
   {
     const std::lock_guard guard(state_);
+    if (retired_) {
+      return no_collection(name_);
+    }
     stop = optimise_stop_.emplace().token();
   }
   optimising_ = true;

@@ -9,6 +9,7 @@ namespace vecferry::server {
 namespace {
 
 constexpr std::chrono::milliseconds kLook{500};
+constexpr std::chrono::milliseconds kAgain{50};
 constexpr int kLooksPerFlush = 10;  // five seconds, as a server's flush_interval_sec
 
 }  // namespace
@@ -17,20 +18,29 @@ Optimiser::Optimiser(Listing listing) : listing_(std::move(listing)) {}
 
 Optimiser::~Optimiser() {
   {
-    const std::lock_guard guard(mutex_);
+    std::unique_lock lock(mutex_);
     stopping_ = true;
-    if (at_work_ != nullptr) {
-      at_work_->interrupt();
-    }
+    changed_.notify_all();
+    // One that is only about to begin does not hear the first time.
+    do {
+      if (at_work_ != nullptr) {
+        at_work_->interrupt();
+      }
+    } while (!changed_.wait_for(lock, kAgain, [this] { return ended_; }));
   }
-  changed_.notify_all();
   if (thread_.joinable()) {
     thread_.join();
   }
 }
 
 void Optimiser::start() {
-  thread_ = std::thread([this] { run(); });
+  ended_ = false;
+  thread_ = std::thread([this] {
+    run();
+    const std::lock_guard guard(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  });
 }
 
 void Optimiser::run() {
@@ -43,7 +53,8 @@ void Optimiser::run() {
     }
     for (const auto& collection : listing_()) {
       if (look % kLooksPerFlush == 0) {
-        if (const Status flushed = collection->flush(); !flushed.ok()) {
+        if (const Status flushed = collection->flush();
+            !flushed.ok() && kind_of(flushed) != ErrorKind::kNotFound) {
           log(LogLevel::kWarning, "cannot flush a collection",
               {{"collection", collection->name()}, {"error", flushed.message()}});
         }

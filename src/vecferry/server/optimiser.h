@@ -35,6 +35,7 @@ class Optimiser {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  bool ended_ = true;
   std::shared_ptr<Collection> at_work_;
   std::thread thread_;
 };
