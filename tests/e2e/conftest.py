@@ -16,6 +16,8 @@ from served import Server, start_serve, stop_serve
 from support import EXAMPLE, ROOT, Vecferry
 
 MEMORY = pytest.StashKey[str]()
+# A real Qdrant, its gRPC at the next port; only where one is named.
+REAL_SERVER = os.environ.get("VECFERRY_TEST_QDRANT_URL", "").rstrip("/")
 
 
 def find_binary():
@@ -120,18 +122,15 @@ def start(vecferry):
         process.communicate()
 
 
-@pytest.fixture(params=["serve", "real"])
+@pytest.fixture(params=["serve", "real"] if REAL_SERVER else ["serve"])
 def server(request, start):
-    """Where official clients connect to: `vecferry serve`, and a real Qdrant if there is one."""
-    if request.param == "serve":
-        process, server = start_serve(start, "local:served")
-        yield server
-        stop_serve(process)
+    """Where official clients connect to: `vecferry serve`, and a real Qdrant if one is named."""
+    if request.param == "real":
+        yield Server(REAL_SERVER, int(REAL_SERVER.rpartition(":")[2]) + 1)
         return
-    url = os.environ.get("VECFERRY_TEST_QDRANT_URL")
-    if not url:
-        pytest.skip("needs VECFERRY_TEST_QDRANT_URL")
-    yield Server(url.rstrip("/"), int(url.rstrip("/").rpartition(":")[2]) + 1)
+    process, server = start_serve(start, "local:served")
+    yield server
+    stop_serve(process)
 
 
 @pytest.fixture
