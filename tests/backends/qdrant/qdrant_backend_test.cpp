@@ -207,6 +207,32 @@ TEST_F(QdrantBackendTest, TheDoctorLooksAtEverything) {
   EXPECT_EQ(check(gone, "version"), nullptr);
 }
 
+TEST_F(QdrantBackendTest, ThePortOfAnotherServerIsNotTakenForOurs) {
+  must(fill(*connect(), "shop", config_, {{.id = PointId::of(uint64_t{1})}}));
+  TempDir other_dir;
+  const auto other = server::Server::start({.places = {other_dir.path() / "place"},
+                                            .http_port = 0,
+                                            .grpc = "127.0.0.1:0",
+                                            .optimise = false})
+                         .ValueOrDie();
+  options_.grpc_url = fmt::format("127.0.0.1:{}", other->grpc_port());
+  EXPECT_FALSE(connect()->capabilities().non_finite) << "points would go to another server";
+  const auto checks = examine_server(options_, kGoOn).ValueOrDie();
+  EXPECT_EQ(check(checks, "grpc")->level, CheckLevel::kWarn) << check(checks, "grpc")->text;
+  options_.transport = Transport::kGrpc;
+  EXPECT_EQ(kind_of(open_qdrant(options_, kGoOn).status()), ErrorKind::kConflict);
+
+  // The same names, but not the same collection.
+  must(other->collections().create("shop", default_config({{.dim = 3}})));
+  const auto backend = connect();
+  EXPECT_EQ(kind_of(backend->open_reader("shop", {}, kGoOn).status()), ErrorKind::kConflict);
+  EXPECT_EQ(kind_of(backend->open_writer("shop", kGoOn).status()), ErrorKind::kConflict);
+  // A load has a mark of its own.
+  must(backend->create("new", config_, kGoOn));
+  must(other->collections().create("new", config_));
+  EXPECT_EQ(kind_of(backend->open_writer("new", kGoOn).status()), ErrorKind::kConflict);
+}
+
 TEST_F(QdrantBackendTest, ARestOnlyServerIsFoundOut) {
   options_.grpc_url = "127.0.0.1:1";
   const auto backend = connect();

@@ -1,3 +1,4 @@
+#include <collections.pb.h>
 #include <fmt/format.h>
 #include <qdrant.pb.h>
 
@@ -7,6 +8,7 @@
 #include "vecferry/backends/qdrant/connection_internal.h"
 #include "vecferry/backends/qdrant/grpc_lane_internal.h"
 #include "vecferry/base/log.h"
+#include "vecferry/wire/grpc_settings.h"
 #include "vecferry/wire/rest_replies.h"
 #include "vecferry/wire/server_errors.h"
 
@@ -14,12 +16,19 @@ namespace vecferry::remote {
 namespace {
 
 constexpr Milliseconds kProbeDeadline{5000};
+constexpr int kHellos = 4;  // a connection may break once
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
     return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
   });
   return text;
+}
+
+Status no_qdrant() {
+  return fail({.kind = ErrorKind::kIncompatible,
+               .what = "what answers is no Qdrant server",
+               .next = "check the port of gRPC (6334)"});
 }
 
 // The same in both transports.
@@ -72,9 +81,7 @@ Result<std::string> version_over_grpc(GrpcLane& lane, Milliseconds deadline,
   ARROW_RETURN_NOT_OK(attempt.status);
   ::qdrant::HealthCheckReply reply;
   if (!reply.ParseFromArray(message.bytes().data(), static_cast<int>(message.bytes().size()))) {
-    return fail({.kind = ErrorKind::kIncompatible,
-                 .what = "what answers is no Qdrant server",
-                 .next = "check the port of gRPC (6334)"});
+    return no_qdrant();
   }
   return reply.version();
 }
@@ -88,10 +95,7 @@ Result<std::shared_ptr<Connection>> Connection::open(QdrantOptions options, cons
   std::shared_ptr<Connection> connection(new Connection(std::move(options), std::move(endpoint)));
   ARROW_ASSIGN_OR_RAISE(connection->http_,
                         make_http_client(connection->options_, connection->endpoint_));
-  // A server that is not there is said at once, and not waited for.
-  const auto hello = connection->rest_once({.path = "/"}, stop);
-  ARROW_RETURN_NOT_OK(hello.attempt.status);
-  ARROW_ASSIGN_OR_RAISE(const auto version, wire::version_of(hello.reply.body));
+  ARROW_ASSIGN_OR_RAISE(const auto version, connection->find_version(stop));
   ARROW_ASSIGN_OR_RAISE(connection->features_, wire::features_of(version));
   if (connection->options_.transport != Transport::kRest) {
     ARROW_RETURN_NOT_OK(connection->find_grpc(stop));
@@ -103,23 +107,101 @@ Result<std::shared_ptr<Connection>> Connection::open(QdrantOptions options, cons
   return connection;
 }
 
-Status Connection::find_grpc(const StopToken& stop) {
-  ARROW_ASSIGN_OR_RAISE(const auto lane, this->lane());
-  const auto version = version_over_grpc(*lane, kProbeDeadline, stop);
-  if (version.ok()) {
-    if (*version == to_string(features_.version) || wire::features_of(*version).ok()) {
-      uses_grpc_ = true;
+// A server that is not there is said within a second, and not waited for as one that we work with.
+Result<std::string> Connection::find_version(const StopToken& stop) const {
+  Backoff backoff(options_.retry, wall_timer());
+  for (int tries = 1;; ++tries) {
+    const auto hello = rest_once({.path = "/"}, stop);
+    if (hello.attempt.status.ok()) {
+      return wire::version_of(hello.reply.body);
+    }
+    if (tries == kHellos) {
+      return hello.attempt.status;
+    }
+    ARROW_RETURN_NOT_OK(backoff.again(hello.attempt, stop));
+  }
+}
+
+Result<std::vector<std::string>> Connection::names_over_grpc(const StopToken& stop) const {
+  GrpcMessage message;
+  const auto attempt = control_lane_->call(
+      "/qdrant.Collections/List", std::make_shared<std::string>(), kProbeDeadline, stop, &message);
+  ARROW_RETURN_NOT_OK(attempt.status);
+  ::qdrant::ListCollectionsResponse reply;
+  if (!reply.ParseFromArray(message.bytes().data(), static_cast<int>(message.bytes().size()))) {
+    return no_qdrant();
+  }
+  std::vector<std::string> names;
+  for (const auto& collection : reply.collections()) {
+    names.push_back(collection.name());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Whatever answers at the neighbouring port may be another server: it must have the same
+// collections. (Readers and writers look at theirs once more.)
+Status Connection::check_grpc(const StopToken& stop) const {
+  ARROW_ASSIGN_OR_RAISE(const auto version,
+                        version_over_grpc(*control_lane_, kProbeDeadline, stop));
+  ARROW_RETURN_NOT_OK(wire::features_of(version).status());
+  constexpr int kTries = 3;  // one may just be made
+  for (int i = 0; i < kTries; ++i) {
+    const auto listed = rest_once({.path = "/collections"}, stop);
+    const auto names = names_over_grpc(stop);
+    if (!listed.attempt.status.ok() || !names.ok()) {
+      return poll(stop);  // without the right to look, the first real call says more
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto result, wire::result_of(listed.reply.body));
+    ARROW_ASSIGN_OR_RAISE(auto rest_names, wire::collection_names(result));
+    std::sort(rest_names.begin(), rest_names.end());
+    if (rest_names == *names) {
       return Status::OK();
     }
-    return version.status();
+  }
+  return fail({.kind = ErrorKind::kConflict,
+               .what = fmt::format("what answers gRPC at {} is not the server at {}",
+                                   endpoint_.grpc_target, endpoint_.rest_url),
+               .where = endpoint_.place,
+               .next = "name the right address with grpc_url in vecferry.toml"});
+}
+
+Status Connection::find_grpc(const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(control_lane_, lane());
+  const Status status = check_grpc(stop);
+  if (status.ok()) {
+    uses_grpc_ = true;
+    return Status::OK();
   }
   ARROW_RETURN_NOT_OK(poll(stop));
   if (options_.transport == Transport::kGrpc) {
-    return version.status();
+    return status;
   }
-  log(LogLevel::kInfo, "gRPC does not answer; points go over REST",
-      {{"address", endpoint_.grpc_target}, {"why", failure_of(version.status()).what}});
+  log(LogLevel::kInfo, "points go over REST",
+      {{"grpc", endpoint_.grpc_target}, {"why", failure_of(status).what}});
   return Status::OK();
+}
+
+Result<std::string> Connection::info_over_grpc(std::string_view collection,
+                                               const StopToken& stop) const {
+  ::qdrant::GetCollectionInfoRequest request;
+  request.set_collection_name(std::string(collection));
+  const auto body = std::make_shared<const std::string>(request.SerializeAsString());
+  Backoff backoff(options_.retry, wall_timer());
+  GrpcMessage message;
+  for (;;) {
+    const auto attempt =
+        control_lane_->call("/qdrant.Collections/Get", body, options_.read_timeout, stop, &message);
+    if (attempt.status.ok()) {
+      break;
+    }
+    ARROW_RETURN_NOT_OK(backoff.again(attempt, stop));
+  }
+  ::qdrant::GetCollectionInfoResponse reply;
+  if (!reply.ParseFromArray(message.bytes().data(), static_cast<int>(message.bytes().size()))) {
+    return no_qdrant();
+  }
+  return wire::info_of(reply.result());
 }
 
 std::string Connection::place_of(std::string_view collection) const {

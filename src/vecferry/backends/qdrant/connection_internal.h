@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vecferry/backends/qdrant/endpoint_internal.h"
 #include "vecferry/backends/qdrant/http_client_internal.h"
@@ -61,15 +62,21 @@ class Connection {
   HttpClient& http() const { return *http_; }
   /// A channel of its own.
   Result<std::unique_ptr<GrpcLane>> lane() const;
+  /// Collection info as gRPC tells it, in the form of REST's `result`.
+  Result<std::string> info_over_grpc(std::string_view collection, const StopToken& stop) const;
 
  private:
   Connection(QdrantOptions options, Endpoint endpoint);
+  Result<std::string> find_version(const StopToken& stop) const;
   Status find_grpc(const StopToken& stop);
+  Status check_grpc(const StopToken& stop) const;
+  Result<std::vector<std::string>> names_over_grpc(const StopToken& stop) const;
 
   QdrantOptions options_;
   Endpoint endpoint_;
   std::unique_ptr<HttpClient> http_;
   wire::Features features_{};
+  std::unique_ptr<GrpcLane> control_lane_;  // for small questions
   bool uses_grpc_ = false;
 };
 

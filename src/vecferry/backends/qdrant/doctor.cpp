@@ -150,6 +150,15 @@ class Examination {
           "name the right address with grpc_url in vecferry.toml");
       return;
     }
+    QdrantOptions grpc = options_;
+    grpc.transport = Transport::kGrpc;
+    const Status same =
+        version_.empty() ? Status::OK() : Connection::open(std::move(grpc), stop_).status();
+    if (!same.ok() && kind_of(same) == ErrorKind::kConflict) {
+      say(CheckLevel::kWarn, "grpc", failure_of(same).what + "; points go over REST",
+          failure_of(same).next);
+      return;
+    }
     say(CheckLevel::kOk, "grpc", fmt::format("{} answers", endpoint_.grpc_target));
   }
 

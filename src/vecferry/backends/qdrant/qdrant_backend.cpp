@@ -74,18 +74,7 @@ class QdrantBackend : public Backend {
 
   Result<CollectionConfig> describe(std::string_view name, StopToken stop) override {
     ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(*connection_, name, stop));
-    ARROW_ASSIGN_OR_RAISE(const auto aliases, all_aliases(*connection_, stop));
-    // The name may be an alias itself.
-    std::string collection(name);
-    if (const auto found = aliases.find(collection); found != aliases.end()) {
-      collection = found->second;
-    }
-    for (const auto& [alias, target] : aliases) {
-      if (target == collection) {
-        facts.config.aliases.push_back(alias);
-      }
-    }
-    return std::move(facts.config);
+    return with_aliases(std::move(facts.config), name, stop);
   }
 
   Result<uint64_t> count(std::string_view name, const Filter* filter, StopToken stop) override {
@@ -167,12 +156,13 @@ class QdrantBackend : public Backend {
   Result<std::unique_ptr<PointReader>> open_reader(std::string_view name,
                                                    const ScanOptions& options,
                                                    StopToken stop) override {
-    ARROW_ASSIGN_OR_RAISE(const auto config, describe(name, stop));
+    ARROW_ASSIGN_OR_RAISE(auto facts, facts_for_points(*connection_, name, stop));
+    ARROW_ASSIGN_OR_RAISE(const auto config, with_aliases(std::move(facts.config), name, stop));
     return open_scroll(connection_, name, config, options, std::move(stop));
   }
 
   Result<std::unique_ptr<PointWriter>> open_writer(std::string_view name, StopToken stop) override {
-    ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(*connection_, name, stop));
+    ARROW_ASSIGN_OR_RAISE(auto facts, facts_for_points(*connection_, name, stop));
     bool fresh = facts.unfinished.has_value();
     {
       const std::lock_guard lock(mutex_);
@@ -185,6 +175,22 @@ class QdrantBackend : public Backend {
   }
 
  private:
+  Result<CollectionConfig> with_aliases(CollectionConfig config, std::string_view name,
+                                        const StopToken& stop) const {
+    ARROW_ASSIGN_OR_RAISE(const auto aliases, all_aliases(*connection_, stop));
+    // The name may be an alias itself.
+    std::string collection(name);
+    if (const auto found = aliases.find(collection); found != aliases.end()) {
+      collection = found->second;
+    }
+    for (const auto& [alias, target] : aliases) {
+      if (target == collection) {
+        config.aliases.push_back(alias);
+      }
+    }
+    return config;
+  }
+
   std::shared_ptr<Connection> connection_;
   bool can_have_shard_keys_;
   std::shared_ptr<Pace> pace_;

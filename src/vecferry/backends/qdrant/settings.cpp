@@ -177,6 +177,33 @@ Result<CollectionFacts> facts_of(const Connection& connection, std::string_view 
   return facts_of_info(info);
 }
 
+Result<CollectionFacts> facts_for_points(const Connection& connection, std::string_view collection,
+                                         const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(connection, collection, stop));
+  if (!connection.uses_grpc()) {
+    return facts;
+  }
+  const auto info = connection.info_over_grpc(collection, stop);
+  ARROW_RETURN_NOT_OK(poll(stop));
+  const auto other = info.ok() ? facts_of_info(*info) : Result<CollectionFacts>(info.status());
+  if (!other.ok() && kind_of(other.status()) != ErrorKind::kNotFound) {
+    return other.status();
+  }
+  const auto load_of = [](const CollectionFacts& each) {
+    return each.unfinished ? each.unfinished->load_id : std::string();
+  };
+  if (!other.ok() || load_of(*other) != load_of(facts) ||
+      other->config.vectors != facts.config.vectors) {
+    return fail({.kind = ErrorKind::kConflict,
+                 .what = fmt::format("over gRPC at {} this collection is another one",
+                                     connection.endpoint().grpc_target),
+                 .where = connection.place_of(collection),
+                 .next = "name the right address with grpc_url in vecferry.toml, or use "
+                         "--transport rest"});
+  }
+  return facts;
+}
+
 Status create_collection(const Connection& connection, std::string_view name,
                          const CollectionConfig& config, const StopToken& stop) {
   ARROW_RETURN_NOT_OK(poll(stop));

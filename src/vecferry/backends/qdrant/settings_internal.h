@@ -37,6 +37,11 @@ Result<CollectionFacts> facts_of(const Connection& connection, std::string_view 
 /// The same from the `result` of GET /collections/{c}.
 Result<CollectionFacts> facts_of_info(std::string_view info);
 
+/// The same, once it is sure that gRPC, where points go over it, leads to the same collection.
+/// Errors: kConflict.
+Result<CollectionFacts> facts_for_points(const Connection& connection, std::string_view collection,
+                                         const StopToken& stop);
+
 /// Create it marked as unfinished, no index being built. A load that a dead process of this machine
 /// left is replaced.
 /// Errors: kExists.
