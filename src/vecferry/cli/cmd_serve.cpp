@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -84,8 +85,18 @@ Result<server::ServerOptions> server_options(const Context& context, const Serve
   return options;
 }
 
+// Each connection has a thread, and official clients make a connection for each request: with an
+// arena for each thread, memory of requests that are long answered adds up to a gigabyte.
+void keep_memory_small() {
+  constexpr int kArenas = 2;
+  constexpr int kGivenBackAbove = 1 << 20;
+  static_cast<void>(::mallopt(M_ARENA_MAX, kArenas));
+  static_cast<void>(::mallopt(M_MMAP_THRESHOLD, kGivenBackAbove));
+}
+
 Result<int> serve(const Context& context, const Output& output, const ServeWords& words) {
   ARROW_ASSIGN_OR_RAISE(const auto options, server_options(context, words));
+  keep_memory_small();
   ARROW_ASSIGN_OR_RAISE(const auto running, server::Server::start(options));
   const std::string http = fmt::format("http://{}:{}", options.host, running->http_port());
   std::string grpc;
