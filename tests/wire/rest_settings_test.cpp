@@ -129,6 +129,14 @@ TEST(RestSettings, ServerSideAnswersAsRecorded) {
   EXPECT_GE(refused, 4U);
 }
 
+TEST(RestSettings, TheIdOfASnapshotsCollectionIsNotShown) {
+  auto config = default_config({{.dim = 3}});
+  auto settings = json::parse(config.settings_json);
+  settings["uuid"] = nullptr;
+  config.settings_json = settings.dump();
+  EXPECT_FALSE(json::parse(info_of(config, {}, {}))["config"].contains("uuid"));
+}
+
 TEST(RestSettings, APlanMakesTheSameCollection) {
   std::vector<CollectionConfig> configs;
   for (const auto& exchange : recording("rest-1.18.3.jsonl")) {

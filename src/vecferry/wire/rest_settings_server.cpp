@@ -290,6 +290,9 @@ std::string info_of(const CollectionConfig& config, const CollectionState& state
       {"config", Json::parse(config.settings_json, nullptr, false)},
       {"payload_schema", std::move(schema)},
       {"update_queue", {{"length", state.queued_updates}}}};
+  if (info["config"].is_object()) {
+    info["config"].erase("uuid");  // snapshots have it; a server keeps it to itself
+  }
   for (const auto& warning : state.warnings) {
     info["warnings"].push_back({{"message", warning}});
   }
