@@ -65,6 +65,9 @@ Result<std::unique_ptr<UpsertSender>> UpsertSender::open(
 }
 
 Status UpsertSender::check(const PointsView& view) const {
+  if (!over_rest()) {
+    return Status::OK();  // encoding finds it
+  }
   for (int64_t row = 0; row < view.rows(); ++row) {
     // A server would store what it then cannot read.
     if (nesting_depth(view.payload(row)) > kMaxPayloadDepth) {
@@ -149,11 +152,10 @@ Status UpsertSender::settle(const UpsertPiece& piece, Attempt attempt, const Sto
     if (attempt.status.ok()) {
       return Status::OK();
     }
-    if (piece.points > 1 && attempt.too_large) {
+    if (attempt.too_large) {
       most_points_ = std::min(most_points_, std::max<int64_t>(1, piece.points / 2));
-      return in_halves(piece, stop);
     }
-    if (piece.points > 1 && attempt.about_points) {
+    if ((attempt.too_large || attempt.about_points) && piece.rows->num_rows() > 1) {
       return in_halves(piece, stop);
     }
     if (attempt.about_points || attempt.too_large) {

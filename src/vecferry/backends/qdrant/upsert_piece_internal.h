@@ -47,7 +47,7 @@ class UpsertSender {
   /// Points that a request may have: what strict mode has taught.
   int64_t most_points() const { return most_points_; }
 
-  /// Errors: kIncompatible for a point that this transport cannot carry.
+  /// What encoding does not find. Errors: kIncompatible for a point that cannot be sent.
   Status check(const PointsView& view) const;
   /// As many of the first rows as fit into `max_bytes`, at least one.
   Result<UpsertPiece> encode(const std::shared_ptr<arrow::RecordBatch>& rows,
