@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -86,12 +87,14 @@ Result<server::ServerOptions> server_options(const Context& context, const Serve
 }
 
 // Each connection has a thread, and official clients make a connection for each request: with an
-// arena for each thread, memory of requests that are long answered adds up to a gigabyte.
+// arena for each thread, memory of requests that are long answered adds up to a gigabyte. Arrow's
+// own allocator does the same, and reads its variable when the first batch is made.
 void keep_memory_small() {
   constexpr int kArenas = 2;
   constexpr int kGivenBackAbove = 1 << 20;
   static_cast<void>(::mallopt(M_ARENA_MAX, kArenas));
   static_cast<void>(::mallopt(M_MMAP_THRESHOLD, kGivenBackAbove));
+  static_cast<void>(::setenv("ARROW_DEFAULT_MEMORY_POOL", "system", 0));
 }
 
 Result<int> serve(const Context& context, const Output& output, const ServeWords& words) {
