@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "arrow/record_batch.h"
 #include "vecferry/model/points_schema.h"
 #include "vecferry/server/grpc_methods_internal.h"
 #include "vecferry/server/grpc_selection_internal.h"
@@ -26,6 +27,10 @@ Result<std::string> filter_of(const Message& message) {
 
 Status append_retrieved(const Rows& rows, wire::Shown shown, uint32_t field, std::string* out) {
   ARROW_ASSIGN_OR_RAISE(const auto points, PointsView::make(*rows.points));
+  // A page that grows as it is written is copied and faulted in twice over.
+  constexpr size_t kBesideVectors = 128;
+  out->reserve(out->size() + static_cast<size_t>(batch_bytes(*rows.points)) +
+               kBesideVectors * rows.rows.size());
   return wire::append_retrieved_points(
       points, {.rows = rows.rows, .shown = shown, .order_values = rows.order_values}, field, out);
 }

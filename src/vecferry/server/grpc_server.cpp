@@ -98,7 +98,7 @@ void take_over_log() {
 
 // Gives the text to gRPC without a copy.
 grpc::ByteBuffer as_buffer(std::string text) {
-  auto* kept = new std::string(std::move(text));  // NOLINT(cppcoreguidelines-owning-memory)
+  auto* kept = new std::string(std::move(text));
   const grpc::Slice slice(
       kept->data(), kept->size(), [](void* owner) { delete static_cast<std::string*>(owner); },
       kept);
@@ -128,6 +128,9 @@ class GrpcServer::Impl {
     builder.SetMaxSendMessageSize(-1);
     // Two servers on one port would share its clients.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // Clients of Qdrant ping idle connections; gRPC would take the second ping for an attack.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
