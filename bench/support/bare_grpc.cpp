@@ -364,16 +364,14 @@ int usage() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> words(argv + 1, argv + argc);
-  const bool scroll = words.size() == 4 && words[0] == "scroll";
-  if (!scroll && (words.size() != 5 || (words[0] != "upsert" && words[0] != "copy"))) {
-    return usage();
-  }
-  const size_t lanes = std::strtoul(words.back().c_str(), nullptr, 10);
-  if (lanes == 0) {
-    return usage();
-  }
   try {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const bool scroll = words.size() == 4 && words[0] == "scroll";
+    const bool write = words.size() == 5 && (words[0] == "upsert" || words[0] == "copy");
+    const size_t lanes = words.empty() ? 0 : std::strtoul(words.back().c_str(), nullptr, 10);
+    if ((!scroll && !write) || lanes == 0) {
+      return usage();
+    }
     run(words[0], words[1], scroll ? "" : words[2], words[words.size() - 2], lanes);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bare_grpc: %s\n", error.what());
