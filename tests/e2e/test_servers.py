@@ -1,0 +1,143 @@
+"""Copies between two servers: settings and all; and what is left when one of the three dies."""
+
+import json
+import subprocess
+
+import httpx
+import pytest
+from qdrant_client import models
+from served import start_serve, stop_serve
+from support import wait_for
+
+
+def name_servers(vecferry, **servers):
+    """Give places their names in vecferry.toml, which is where a gRPC port of its own is told."""
+    text = "".join(
+        f'[env.{name}]\nurl = "{server.url}"\ngrpc_port = {server.grpc_port}\n'
+        for name, server in servers.items()
+    )
+    (vecferry.folder / "vecferry.toml").write_text(text)
+
+
+def config_of(server, name):
+    """Settings and payload indexes as a server tells them; what only it knows left out."""
+    told = httpx.get(f"{server.url}/collections/{name}", timeout=60).raise_for_status().json()
+    indexes = {
+        path: {key: value for key, value in index.items() if key != "points"}
+        for path, index in told["result"]["payload_schema"].items()
+    }
+    config = told["result"]["config"]
+    if config.get("metadata") == {}:  # emptied again: the note that a load was on its way
+        del config["metadata"]
+    return config, indexes
+
+
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+@pytest.mark.parametrize(("name", "count"), [("packages", 3000), ("packages_rich", 600)])
+def test_a_recorded_collection_arrives_equal(vecferry, start, shared, name, count, transport):
+    snapshot = shared / "qdrant" / "snapshots" / f"{name}-1.18.3.snapshot.zst"
+    vecferry.json("import", snapshot, f"local:first/{name}")
+    processes, servers = zip(
+        *[start_serve(start, f"local:{place}") for place in ("first", "second")], strict=True
+    )
+    first, second = servers
+    alias = models.CreateAlias(collection_name=name, alias_name="current")
+    with first.client() as client:
+        client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
+
+    name_servers(vecferry, first=first, second=second)
+    source, target = f"first/{name}", f"second/{name}"
+    copied = vecferry.json("--transport", transport, "copy", source, target)
+    assert copied["verified"]
+    assert copied["points"] == count
+    proof = vecferry.json("verify", source, target)
+    assert proof["equal"] and proof["config_equal"], proof
+    assert config_of(first, name) == config_of(second, name)
+    assert len(config_of(first, name)[1]) > 0
+    with second.client() as client:
+        assert [found.alias_name for found in client.get_aliases().aliases] == ["current"]
+
+    assert vecferry.fails("copy", source, target, code=1)["kind"] == "exists"
+    for process in processes:
+        stop_serve(process)
+    assert vecferry.json("verify", snapshot, f"local:second/{name}")["equal"]
+
+
+@pytest.fixture
+def served_large(vecferry, start, large):
+    """A server of 40,000 points: its process and where it listens."""
+    vecferry.json("import", large, "local:first/large", "--no-verify")
+    return start_serve(start, "local:first")
+
+
+def count_at(server):
+    body = {"exact": True}
+    answer = httpx.post(f"{server.url}/collections/large/points/count", json=body, timeout=60)
+    return answer.json()["result"]["count"] if answer.status_code == 200 else 0
+
+
+def end(process):
+    """What a copy that met a dead server said; it may not hang, nor call it a success."""
+    stdout, stderr = process.communicate(timeout=90)
+    last = json.loads(stdout.splitlines()[-1])
+    assert last["type"] == "error", stderr.decode()
+    assert process.returncode == last["exit_code"] in (1, 4, 5), last
+    assert last["kind"] == "unavailable", last
+    assert last["where"] and last["next"], last
+
+
+# The index of 40,000 points takes longer than all the rest.
+COPY = ("--no-wait-index", "copy", "first/large", "second/large")
+
+
+def start_copy(start, vecferry, first, second):
+    name_servers(vecferry, first=first, second=second)
+    return start("--json", *COPY, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def copy_again(vecferry, first, second):
+    name_servers(vecferry, first=first, second=second)
+    again = vecferry.json(*COPY)
+    assert (again["points"], again["verified"]) == (40_000, True)
+
+
+def test_a_target_that_dies_is_a_clean_error_and_the_next_copy_ends(start, vecferry, served_large):
+    first_process, first = served_large
+    second_process, second = start_serve(start, "local:second")
+    copy = start_copy(start, vecferry, first, second)
+    wait_for(lambda: count_at(second) > 0)
+    second_process.kill()
+    end(copy)
+
+    second_process, second = start_serve(start, "local:second")
+    copy_again(vecferry, first, second)
+    for process in (first_process, second_process):
+        stop_serve(process)
+
+
+def test_a_source_that_dies_leaves_no_target(start, vecferry, served_large):
+    first_process, first = served_large
+    second_process, second = start_serve(start, "local:second")
+    copy = start_copy(start, vecferry, first, second)
+    wait_for(lambda: count_at(second) > 0)
+    first_process.kill()
+    end(copy)
+    with second.client() as client:
+        assert not client.collection_exists("large")
+
+    first_process, first = start_serve(start, "local:first")
+    copy_again(vecferry, first, second)
+    for process in (first_process, second_process):
+        stop_serve(process)
+
+
+def test_a_copy_that_was_killed_is_done_again(start, vecferry, served_large):
+    first_process, first = served_large
+    second_process, second = start_serve(start, "local:second")
+    copy = start_copy(start, vecferry, first, second)
+    wait_for(lambda: count_at(second) > 0)
+    copy.kill()
+    copy.wait()
+    copy_again(vecferry, first, second)
+    for process in (first_process, second_process):
+        stop_serve(process)
