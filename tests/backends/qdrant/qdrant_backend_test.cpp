@@ -120,6 +120,8 @@ TEST_F(QdrantBackendTest, ALoadWhoseProcessHasDiedIsReplaced) {
   ASSERT_NE(load, nullptr);
   EXPECT_EQ(load->level, CheckLevel::kWarn);
   EXPECT_NE(load->text.find("ended"), std::string::npos) << load->text;
+  EXPECT_NE(load->next.find(R"("metadata":{"vecferry.unfinished_load":null})"), std::string::npos)
+      << load->next;
 
   EXPECT_TRUE(backend->abandoned("shop", kGoOn).ValueOrDie());
   ASSERT_TRUE(backend->create("shop", config_, kGoOn).ok());

@@ -168,7 +168,13 @@ Status Connection::check_grpc(const StopToken& stop) const {
 
 Status Connection::find_grpc(const StopToken& stop) {
   ARROW_ASSIGN_OR_RAISE(control_lane_, lane());
-  const Status status = check_grpc(stop);
+  Status status = check_grpc(stop);
+  Backoff backoff(options_.retry, wall_timer());
+  for (int tries = 1; tries < kHellos && !status.ok() && kind_of(status) == ErrorKind::kUnavailable;
+       ++tries) {
+    ARROW_RETURN_NOT_OK(backoff.again({.status = status}, stop));
+    status = check_grpc(stop);
+  }
   if (status.ok()) {
     uses_grpc_ = true;
     return Status::OK();

@@ -363,10 +363,8 @@ class Examination {
           fmt::format("'{}' is part of a load that began at {} ({}process {} on host {})", name,
                       load.since, has_died(load.owner) ? "ended: " : "", load.owner.pid,
                       load.owner.host),
-          load.finish_body.empty()
-              ? "copy again, or remove it"
-              : fmt::format("copy again or remove it; to keep it, PATCH /collections/{} with {}",
-                            name, load.finish_body));
+          fmt::format("copy again, or remove it; to keep it as it is, PATCH {} with {}",
+                      collection_path(name), ending_of(load)));
       return false;
     }
     if (facts->state.status == "red" || !facts->state.optimizer_error.empty()) {

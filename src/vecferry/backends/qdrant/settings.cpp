@@ -162,6 +162,15 @@ Status add_indexes(const Connection& connection, std::string_view name,
 
 }  // namespace
 
+std::string ending_of(const UnfinishedLoad& load) {
+  Json body = Json::parse(load.finish_body, nullptr, false);
+  if (!body.is_object()) {
+    body = Json::object();
+  }
+  body["metadata"] = {{kMark, nullptr}};
+  return body.dump();
+}
+
 Result<CollectionFacts> facts_of_info(std::string_view info) {
   CollectionFacts facts;
   ARROW_ASSIGN_OR_RAISE(facts.config, wire::config_of_info(info, {}));

@@ -23,6 +23,9 @@ struct UnfinishedLoad {
   std::string finish_body{};  ///< what PATCH /collections/{c} is to say at its end; may be empty
 };
 
+/// The body of the PATCH that ends such a load by hand: what is to be set, and the mark gone.
+std::string ending_of(const UnfinishedLoad& load);
+
 /// A collection as it is now.
 struct CollectionFacts {
   CollectionConfig config{};  ///< without our mark, without aliases
