@@ -169,6 +169,42 @@ TEST_F(GrpcServerTest, RefusesWhatIsTooLargeOrNoMessage) {
   EXPECT_EQ(count(), 10U);
 }
 
+TEST_F(GrpcServerTest, WhatIsNestedTooDeepIsRefused) {
+  serve();
+  make_collection();
+  upsert(1, 3);
+  qdrant::QueryPoints query;
+  query.set_collection_name("c");
+  auto* prefetch = query.add_prefetch();
+  for (int depth = 0; depth < 900; ++depth) {
+    prefetch->set_limit(1);
+    prefetch = prefetch->add_prefetch();
+  }
+  EXPECT_FALSE(client_->refusal("/qdrant.Points/Query", query).ok());
+
+  qdrant::SetPayloadPoints set;
+  set.set_collection_name("c");
+  set.set_wait(true);
+  set.mutable_points_selector()->mutable_points()->add_ids()->set_num(1);
+  auto* value = &(*set.mutable_payload())["deep"];
+  for (int depth = 0; depth < 300; ++depth) {
+    value = value->mutable_list_value()->add_values();
+  }
+  value->set_bool_value(true);
+  EXPECT_FALSE(client_->refusal("/qdrant.Points/SetPayload", set).ok());
+
+  qdrant::ScrollPoints scroll;
+  scroll.set_collection_name("c");
+  auto* filter = scroll.mutable_filter();
+  for (int depth = 0; depth < 400; ++depth) {
+    filter = filter->add_must()->mutable_filter();
+  }
+  filter->add_must()->mutable_is_null()->set_key("k");
+  EXPECT_EQ(client_->refusal("/qdrant.Points/Scroll", scroll).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(count(), 3U);
+}
+
 TEST_F(GrpcServerTest, PagesOfAnySizeAreWhole) {
   serve();
   make_collection();
