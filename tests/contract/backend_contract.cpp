@@ -419,7 +419,8 @@ TEST_P(BackendContract, AFilterGivesWhatMatches) {
           R"({"must":[{"key":"b","range":{"gte":0,"lt":100}}]})",
           R"({"must_not":[{"is_empty":{"key":"z"}}],"should":[{"key":"b","match":{"value":true}},{"key":"content","match":{"any":["plain",""]}}]})",
           R"({"must":[{"key":"metadata.a","match":{"except":[7]}}]})",
-          R"({"must":[{"is_null":{"key":"content"}}]})",
+          // The form {"is_null":{"key":…}} leaves out lists on a real 1.18 without an index.
+          R"({"must":[{"key":"content","is_null":true}]})",
       }) {
     const auto filter = Filter::parse(text).ValueOrDie();
     PointMap expected;
