@@ -165,6 +165,35 @@ TEST(RestServerTest, RoutesThatAreNone) {
   EXPECT_THAT(error_of(key), HasSubstr("Shard key \"a\" not found"));
 }
 
+TEST(RestServerTest, StrictModeLimitsRequests) {
+  HttpServer http;
+  Json config = kPlain;
+  config["strict_mode_config"] = {{"enabled", true},
+                                  {"max_query_limit", 5},
+                                  {"upsert_max_batchsize", 3},
+                                  {"search_allow_exact", false},
+                                  {"max_payload_index_count", 1}};
+  ASSERT_EQ(http.ask("PUT", "/collections/c", config.dump()).status, 200);
+  EXPECT_THAT(error_of(http.ask("PUT", "/collections/c/points?wait=true", points_body(1, 4))),
+              StartsWith("Bad request: Limit exceeded 4 > 3 for \"upsert limit\""));
+  EXPECT_EQ(http.ask("PUT", "/collections/c/points?wait=true", points_body(1, 3)).status, 200);
+  EXPECT_EQ(http.ask("POST", "/collections/c/points/scroll", R"({"limit":6})").status, 400);
+  EXPECT_EQ(http.ask("POST", "/collections/c/points/query", R"({"limit":6})").status, 400);
+  EXPECT_EQ(http.ask("POST", "/collections/c/points/query", R"({"query":[1,0],"limit":5})").status,
+            200);
+  EXPECT_EQ(error_of(http.ask("POST", "/collections/c/points/count", "{}")),
+            "Bad request: Exact search disabled!. Help: Set exact=false.");
+  const std::string index = "/collections/c/index?wait=true";
+  EXPECT_EQ(http.ask("PUT", index, R"({"field_name":"n","field_schema":"integer"})").status, 200);
+  EXPECT_EQ(http.ask("PUT", index, R"({"field_name":"n","field_schema":"integer"})").status, 200);
+  EXPECT_EQ(http.ask("PUT", index, R"({"field_name":"m","field_schema":"integer"})").status, 400);
+  // Off again, nothing is limited.
+  ASSERT_EQ(
+      http.ask("PATCH", "/collections/c", R"({"strict_mode_config":{"enabled":false}})").status,
+      200);
+  EXPECT_EQ(http.ask("PUT", index, R"({"field_name":"m","field_schema":"integer"})").status, 200);
+}
+
 TEST(RestServerTest, SearchesInOtherWordsAreTheSameQuery) {
   HttpServer http;
   ASSERT_EQ(http.ask("PUT", "/collections/c", kPlain.dump()).status, 200);

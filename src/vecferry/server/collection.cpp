@@ -77,7 +77,11 @@ std::shared_ptr<const CollectionConfig> Collection::config() const {
 }
 
 Result<std::shared_ptr<arrow::Schema>> Collection::schema() const {
-  return points_schema(*config());
+  const std::lock_guard guard(state_);
+  if (schema_ == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(schema_, points_schema(*config_));
+  }
+  return schema_;
 }
 
 Status Collection::check_writable() const {
@@ -139,6 +143,7 @@ Status Collection::store(CollectionConfig config) {
   ARROW_RETURN_NOT_OK(in_qdrants_words(place_->set_config(name_, config)));
   const std::lock_guard guard(state_);
   config_ = std::make_shared<const CollectionConfig>(std::move(config));
+  schema_.reset();
   return Status::OK();
 }
 
@@ -263,10 +268,11 @@ Result<UpdateResult> Collection::create_index(const PayloadIndex& index, bool wa
   ARROW_ASSIGN_OR_RAISE(const auto used, use_to_write());
   const std::unique_lock alone(write_);
   CollectionConfig config = *this->config();
-  ARROW_RETURN_NOT_OK(in_qdrants_words(place_->check_space(0)));
-  ARROW_RETURN_NOT_OK(in_qdrants_words(used.shard->create_index(index)));
   // The engine's spelling of the path is the one that is printed.
   ARROW_ASSIGN_OR_RAISE(const PayloadIndex named, as_indexed(index));
+  ARROW_RETURN_NOT_OK(check_index_count(config, named.path));
+  ARROW_RETURN_NOT_OK(in_qdrants_words(place_->check_space(0)));
+  ARROW_RETURN_NOT_OK(in_qdrants_words(used.shard->create_index(index)));
   const auto same = std::find_if(config.payload_indexes.begin(), config.payload_indexes.end(),
                                  [&](const auto& old) { return old.path == named.path; });
   if (same != config.payload_indexes.end()) {
@@ -394,6 +400,7 @@ Status Collection::replace(const std::function<Status()>& change) {
   ARROW_ASSIGN_OR_RAISE(auto config, in_qdrants_words(place_->config(name_)));
   config.aliases.clear();
   config_ = std::make_shared<const CollectionConfig>(std::move(config));
+  schema_.reset();
   return Status::OK();
 }
 

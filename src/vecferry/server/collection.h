@@ -113,7 +113,7 @@ class Collection {
   std::mutex heavy_;          // held by an optimise, a pack
   mutable std::mutex state_;  // guards what follows
   std::shared_ptr<const CollectionConfig> config_;
-  std::shared_ptr<arrow::Schema> schema_;
+  mutable std::shared_ptr<arrow::Schema> schema_;  // of config_; made when asked for
   local::SharedShard shard_;
   bool open_to_write_ = false;
   bool retired_ = false;

@@ -26,9 +26,10 @@ constexpr time_t kKeepAliveSeconds = 5;  // as a server's http_keep_alive_timeou
 constexpr time_t kPatienceSeconds = 60;  // between two parts of a request or an answer
 constexpr const char* kJson = "application/json; charset=utf-8";
 
-bool open_to_all(std::string_view path) {
-  return path == "/" || path == "/healthz" || path.substr(0, 7) == "/readyz" ||
-         path.substr(0, 6) == "/livez";
+bool open_to_all(const std::vector<std::string>& path) {
+  return path.empty() ||
+         (path.size() == 1 && (path[0] == "healthz" || path[0].rfind("readyz", 0) == 0 ||
+                               path[0].rfind("livez", 0) == 0));
 }
 
 void remove_folder(const fs::path& folder) {
@@ -167,10 +168,10 @@ class RestServer::Impl {
     }
   }
 
-  // Look at what stands before a body: the key, then the address. What it is refused with, if it
-  // is.
+  // Look at what stands before a body: the key and the address. What it is refused with, if it is.
   std::optional<RestAnswer> admit(const httplib::Request& request, RestRequest* rest) {
-    if (!open_to_all(request.path)) {
+    auto target = read_target(request.target);
+    if (!target || !open_to_all(target->path)) {
       const auto right =
           right_of({.full = options_.api_keys, .read = options_.read_only_api_keys},
                    request.get_header_value("api-key"), request.get_header_value("Authorization"));
@@ -180,7 +181,6 @@ class RestServer::Impl {
       }
       rest->may_write = right.may_write;
     }
-    auto target = read_target(request.target);
     if (!target || request.method == "HEAD") {
       constexpr int kNotFound = 404;
       return RestAnswer{.status = kNotFound};

@@ -51,9 +51,9 @@ Result<RestAnswer> recover_from(RestCall& call, const SnapshotScope& scope) {
   ARROW_RETURN_NOT_OK(call.need_manage());
   ARROW_ASSIGN_OR_RAISE(const Json json, parse_body(call.request.body));
   RecoverArgs args;
-  for (const auto& [key, value] : {std::pair("location", &args.location),
-                                   {"checksum", &args.checksum},
-                                   {"api_key", &args.api_key}}) {
+  for (const auto& [key, value] :
+       {std::pair("location", &args.location), std::pair("checksum", &args.checksum),
+        std::pair("api_key", &args.api_key)}) {
     if (const auto found = json.find(key); found != json.end() && found->is_string()) {
       *value = found->get<std::string>();
     }
@@ -94,8 +94,9 @@ Result<RestAnswer> one_snapshot(RestCall& call, const SnapshotScope& scope, std:
   if (call.method() == "GET") {
     auto file = find_snapshot(call.collections, scope, name);
     if (!file.ok()) {
+      constexpr int kNotFound = 404;
       RestAnswer missing = text(failure_of(file.status()).what);
-      missing.status = 404;
+      missing.status = kNotFound;
       return missing;
     }
     return RestAnswer{
