@@ -157,7 +157,7 @@ class RestJson {
     }
     for (auto next : array) {
       simdjson::ondemand::value value;
-      if (const auto error = std::move(next).get(value)) {
+      if (const auto error = next.get(value)) {
         return not_json(error);
       }
       ARROW_ASSIGN_OR_RAISE(const auto element, text_of(value));
