@@ -15,7 +15,7 @@ struct GrpcOptions {
   std::string address = "127.0.0.1:6334";  ///< port 0: any free one
   std::vector<std::string> api_keys{};     ///< one of them is asked for; none: nobody is asked
   std::vector<std::string> read_only_api_keys{};
-  int64_t max_request_bytes = int64_t{32} << 20U;
+  int64_t max_request_bytes = int64_t{256} << 20U;  ///< Qdrant has no bound here
   int threads = 0;  ///< requests at work at once; 0: by the processors
 };
 
