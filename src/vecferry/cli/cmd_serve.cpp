@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -12,6 +11,7 @@
 #include "vecferry/base/durable_file.h"
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/exit_code.h"
+#include "vecferry/cli/memory.h"
 #include "vecferry/cli/places.h"
 #include "vecferry/server/server.h"
 
@@ -86,20 +86,9 @@ Result<server::ServerOptions> server_options(const Context& context, const Serve
   return options;
 }
 
-// Each connection has a thread, and official clients make a connection for each request: with an
-// arena for each thread, memory of requests that are long answered adds up to a gigabyte. Arrow's
-// own allocator does the same, and reads its variable when the first batch is made.
-void keep_memory_small() {
-  constexpr int kArenas = 2;
-  constexpr int kGivenBackAbove = 1 << 20;
-  static_cast<void>(::mallopt(M_ARENA_MAX, kArenas));
-  static_cast<void>(::mallopt(M_MMAP_THRESHOLD, kGivenBackAbove));
-  static_cast<void>(::setenv("ARROW_DEFAULT_MEMORY_POOL", "system", 0));
-}
-
 Result<int> serve(const Context& context, const Output& output, const ServeWords& words) {
   ARROW_ASSIGN_OR_RAISE(const auto options, server_options(context, words));
-  keep_memory_small();
+  give_memory_back_after_requests();
   ARROW_ASSIGN_OR_RAISE(const auto running, server::Server::start(options));
   const std::string http = fmt::format("http://{}:{}", options.host, running->http_port());
   std::string grpc;

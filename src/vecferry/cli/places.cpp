@@ -10,6 +10,7 @@
 #include "vecferry/backends/snapshot/snapshot_backend.h"
 #include "vecferry/base/durable_file.h"
 #include "vecferry/base/near_miss.h"
+#include "vecferry/cli/memory.h"
 
 namespace vecferry {
 namespace {
@@ -146,6 +147,7 @@ Result<std::shared_ptr<Backend>> open_place(const PlaceNames& names, const Place
     case PlaceKind::kQdrant: {
       ARROW_ASSIGN_OR_RAISE(auto server, names.server(place.address));
       server.index_progress = options.index_progress;
+      share_memory_between_lanes();
       ARROW_ASSIGN_OR_RAISE(auto backend, open_qdrant(std::move(server), options.stop));
       return std::shared_ptr<Backend>(std::move(backend));
     }

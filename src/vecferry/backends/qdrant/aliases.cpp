@@ -81,7 +81,7 @@ Status set_aliases(const Connection& connection, std::span<const AliasChange> ch
   for (const auto& change : changes) {
     actions.push_back({.alias = change.alias, .collection = change.collection});
   }
-  const Status done = post(connection, actions, stop);
+  Status done = post(connection, actions, stop);
   const auto after = all_aliases(connection, StopToken::Unstoppable());
   if (after.ok() && as_wanted(*after, changes)) {
     return Status::OK();  // also when the answer was lost

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <ctime>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <set>
 
 #include "vecferry/backends/qdrant/connection_internal.h"
@@ -204,13 +203,22 @@ class Examination {
       return;
     }
     may_read_ = true;
-    // Neither does anything: one changes no alias, the other removes from what is not there.
-    std::random_device random;
-    const std::string nowhere = fmt::format("/collections/vecferry-doctor-{:08x}", random());
+    // Neither does anything: one changes no alias, the other removes no point. Whether a key may
+    // write is asked of a collection that is there: of others a server says only that they are not.
     const auto manage = ask("POST", "/collections/aliases", R"({"actions":[]})");
-    const auto write = ask("POST", nowhere + "/points/delete", R"({"points":[0]})");
     const bool may_manage = manage.ok() && manage->good();
-    const bool may_write = write.ok() && write->status == 404;
+    const Json names = at(Json::parse(listed->body, nullptr, false), {"result", "collections"});
+    bool may_write = false;
+    std::string refusal = manage.ok() ? words_of(*manage) : failure_of(manage.status()).what;
+    if (!may_manage && names.is_array() && !names.empty()) {
+      const auto name = at(names.front(), {"name"});
+      const auto write =
+          ask("POST",
+              collection_path(name.is_string() ? name.get<std::string>() : "") + "/points/delete",
+              R"({"points":[]})");
+      may_write = write.ok() && (write->good() || write->status == 400);
+      refusal = write.ok() ? words_of(*write) : failure_of(write.status()).what;
+    }
     if (may_manage) {
       say(CheckLevel::kOk, "rights", "may read, write, and make collections");
     } else if (may_write) {
@@ -218,8 +226,7 @@ class Examination {
           "may read and write, but not make collections: only --into-existing works");
     } else {
       say(CheckLevel::kWarn, "rights",
-          fmt::format("may read; good as a source. As a target: {}",
-                      write.ok() ? words_of(*write) : failure_of(write.status()).what),
+          fmt::format("may read; good as a source. As a target: {}", refusal),
           "a target needs a key that may manage (or write, into a collection that is there)");
     }
   }

@@ -218,7 +218,7 @@ Result<std::unique_ptr<GrpcLane>> GrpcLane::open(GrpcOptions options) {
   return std::unique_ptr<GrpcLane>(new GrpcLane(std::move(channel)));
 }
 
-std::unique_ptr<GrpcCall> GrpcLane::start(const char* method, GrpcPayload message,
+std::unique_ptr<GrpcCall> GrpcLane::start(const char* method, const GrpcPayload& message,
                                           Milliseconds deadline) {
   auto state = std::make_shared<GrpcCall::State>();
   state->options = channel_->options;
@@ -240,9 +240,9 @@ std::unique_ptr<GrpcCall> GrpcLane::start(const char* method, GrpcPayload messag
   return std::unique_ptr<GrpcCall>(new GrpcCall(std::move(state)));
 }
 
-Attempt GrpcLane::call(const char* method, GrpcPayload message, Milliseconds deadline,
+Attempt GrpcLane::call(const char* method, const GrpcPayload& message, Milliseconds deadline,
                        const StopToken& stop, GrpcMessage* reply) {
-  return start(method, std::move(message), deadline)->wait(stop, reply);
+  return start(method, message, deadline)->wait(stop, reply);
 }
 
 }  // namespace vecferry::remote

@@ -74,9 +74,10 @@ class GrpcLane {
   GrpcLane& operator=(const GrpcLane&) = delete;
 
   /// `method` is a literal: "/qdrant.Points/Scroll".
-  std::unique_ptr<GrpcCall> start(const char* method, GrpcPayload message, Milliseconds deadline);
+  std::unique_ptr<GrpcCall> start(const char* method, const GrpcPayload& message,
+                                  Milliseconds deadline);
   /// `start` and `wait`.
-  Attempt call(const char* method, GrpcPayload message, Milliseconds deadline,
+  Attempt call(const char* method, const GrpcPayload& message, Milliseconds deadline,
                const StopToken& stop, GrpcMessage* reply);
 
  private:

@@ -170,8 +170,8 @@ HttpClient::HttpClient(HttpOptions options) : options_(std::move(options)) {}
 HttpClient::~HttpClient() = default;
 
 Result<std::unique_ptr<HttpClient>> HttpClient::make(HttpOptions options) {
-  static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (kReady != CURLE_OK) {
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (ready != CURLE_OK) {
     return fail({.kind = ErrorKind::kInternal, .what = "libcurl does not start"});
   }
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(options)));
