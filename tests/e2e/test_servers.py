@@ -141,3 +141,18 @@ def test_a_copy_that_was_killed_is_done_again(start, vecferry, served_large):
     copy_again(vecferry, first, second)
     for process in (first_process, second_process):
         stop_serve(process)
+
+
+def test_doctor_tells_what_a_key_may_do(vecferry, start, docs):
+    process, server = start_serve(start, docs.rpartition("/")[0])
+    assert "make collections" in rights(vecferry, server)
+    stop_serve(process)
+    process, server = start_serve(start, docs.rpartition("/")[0], "--read-only")
+    assert rights(vecferry, server).startswith("may read; good as a source")
+    stop_serve(process)
+
+
+def rights(vecferry, server):
+    checks = vecferry.json("doctor", server.url)["checks"]
+    (found,) = [check["text"] for check in checks if check["topic"] == "rights"]
+    return found
