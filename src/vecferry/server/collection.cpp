@@ -349,7 +349,7 @@ Status Collection::optimise() {
   }
   optimising_ = true;
   unindexed_bytes_ = 0;
-  const Status done = used.shard->optimise({}, stop);
+  Status done = used.shard->optimise({}, stop);
   optimising_ = false;
   const std::lock_guard guard(state_);
   optimise_stop_.reset();

@@ -38,50 +38,63 @@ Result<PayloadIndex> as_indexed(PayloadIndex index) {
   return index;
 }
 
+namespace {
+
+// The points or the filter that an operation is about.
+Status check_selected(const std::string& operation, const Json& body) {
+  const auto points = body.find("points");
+  if (points == body.end() || points->is_null()) {
+    const auto filter = body.find("filter");
+    return filter == body.end() || filter->is_null() ? Status::OK()
+                                                     : read_filter(dump(*filter)).status();
+  }
+  if (!points->is_array()) {
+    return format_error("invalid type: expected a sequence");
+  }
+  if (points->empty()) {
+    return bad_request("Empty update request");
+  }
+  for (const auto& point : *points) {
+    const bool has_vectors = operation == "update_vectors" && point.is_object();
+    ARROW_RETURN_NOT_OK(read_point_id(has_vectors ? point.value("id", Json()) : point).status());
+  }
+  return Status::OK();
+}
+
+// `vectors` is an old name of `vector`.
+Result<Json> checked_delete_vectors(Json body, const CollectionConfig& config) {
+  if (body.contains("vectors") && !body.contains("vector")) {
+    body["vector"] = body["vectors"];
+  }
+  for (const auto& vector : body.value("vector", Json::array())) {
+    if (!vector.is_string() || !config.vector(vector.get<std::string>()).ok()) {
+      return wrong_input(fmt::format("Not existing vector name error: {}",
+                                     vector.is_string() ? vector.get<std::string>() : ""));
+    }
+  }
+  return body;
+}
+
+}  // namespace
+
 Result<std::string> checked_operation(std::string_view operation, const CollectionConfig& config) {
-  ARROW_ASSIGN_OR_RAISE(const Json json, parse_body(operation));
+  ARROW_ASSIGN_OR_RAISE(Json json, parse_body(operation));
   if (json.size() != 1 || !json.begin()->is_object()) {
     return no_variant("UpdateOperation");
   }
   const std::string name = json.begin().key();
-  const Json& body = *json.begin();
   constexpr std::array<std::string_view, 7> kNames{
       "delete",        "set_payload",    "overwrite_payload", "delete_payload",
       "clear_payload", "update_vectors", "delete_vectors"};
   if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
     return no_variant("UpdateOperation");
   }
-  if ((name == "delete" || name == "clear_payload") && !selects_points(body)) {
+  if ((name == "delete" || name == "clear_payload") && !selects_points(json[name])) {
     return no_variant("PointsSelector");
   }
-  if (const auto points = body.find("points"); points != body.end() && !points->is_null()) {
-    if (!points->is_array()) {
-      return format_error("invalid type: expected a sequence");
-    }
-    if (points->empty()) {
-      return bad_request("Empty update request");
-    }
-    for (const auto& point : *points) {
-      ARROW_RETURN_NOT_OK(read_point_id(name == "update_vectors" && point.is_object()
-                                            ? point.value("id", Json())
-                                            : point)
-                              .status());
-    }
-  } else if (const auto filter = body.find("filter"); filter != body.end() && !filter->is_null()) {
-    ARROW_RETURN_NOT_OK(read_filter(dump(*filter)).status());
-  }
+  ARROW_RETURN_NOT_OK(check_selected(name, json[name]));
   if (name == "delete_vectors") {
-    Json checked = json;
-    if (body.contains("vectors") && !body.contains("vector")) {
-      checked[name]["vector"] = body["vectors"];
-    }
-    for (const auto& vector : checked[name].value("vector", Json::array())) {
-      if (!vector.is_string() || !config.vector(vector.get<std::string>()).ok()) {
-        return wrong_input(fmt::format("Not existing vector name error: {}",
-                                       vector.is_string() ? vector.get<std::string>() : ""));
-      }
-    }
-    return dump(checked);
+    ARROW_ASSIGN_OR_RAISE(json[name], checked_delete_vectors(json[name], config));
   }
   return dump(json);
 }

@@ -257,60 +257,89 @@ Result<Rows> Collection::query(std::string_view body) {
   return fetch(*used.shard, hits, selection);
 }
 
-Result<std::vector<Group>> Collection::query_groups(std::string_view body) {
-  ARROW_ASSIGN_OR_RAISE(Json json, parse_body(body));
-  ARROW_ASSIGN_OR_RAISE(const auto selection, read_selection(json, {.payload = false}));
-  const Json by = json.value("group_by", Json());
+namespace {
+
+// What a search in groups asks for.
+struct Grouping {
+  std::string by{};  // payload path
+  uint64_t limit = kDefaultLimit;
+  uint64_t size = 3;
+};
+
+Result<Grouping> read_grouping(const Json& body) {
+  Grouping grouping;
+  const Json by = body.value("group_by", Json());
   if (!by.is_string()) {
     return format_error("missing field `group_by`");
   }
-  const auto number = [&](const char* key, uint64_t otherwise) {
-    const Json value = json.value(key, Json());
-    return value.is_number_unsigned() ? value.get<uint64_t>() : otherwise;
-  };
-  const uint64_t limit = number("limit", kDefaultLimit);
-  const uint64_t size = number("group_size", 3);
-  if (limit == 0 || size == 0) {
-    return fail(
-        {.kind = ErrorKind::kUsage,
-         .what = fmt::format("Validation error in JSON body: [{}: value 0 invalid, must be 1 "
-                             "or larger]",
-                             limit == 0 ? "limit" : "group_size")});
+  grouping.by = by.get<std::string>();
+  for (const auto& [key, value] :
+       {std::pair("limit", &grouping.limit), std::pair("group_size", &grouping.size)}) {
+    const Json number = body.value(key, Json());
+    if (number.is_number_unsigned()) {
+      *value = number.get<uint64_t>();
+    }
+    if (*value == 0) {
+      return fail({.kind = ErrorKind::kUsage,
+                   .what = fmt::format("Validation error in JSON body: [{}: value 0 invalid, must "
+                                       "be 1 or larger]",
+                                       key)});
+    }
   }
+  return grouping;
+}
+
+using HitGroups = std::vector<std::pair<Json, Hits>>;
+
+HitGroups grouped(const Hits& hits, const Grouping& grouping) {
+  HitGroups groups;
+  for (size_t i = 0; i < hits.ids.size(); ++i) {
+    for (auto& id : group_ids(hits.payloads[i], grouping.by)) {
+      auto at = std::find_if(groups.begin(), groups.end(),
+                             [&](const auto& group) { return group.first == id; });
+      if (at == groups.end()) {
+        if (groups.size() >= grouping.limit) {
+          continue;
+        }
+        at = groups.insert(groups.end(), {std::move(id), Hits{}});
+      }
+      if (at->second.ids.size() < grouping.size) {
+        at->second.ids.push_back(hits.ids[i]);
+        at->second.scores.push_back(hits.scores[i]);
+      }
+    }
+  }
+  return groups;
+}
+
+bool full(const HitGroups& groups, const Grouping& grouping) {
+  return groups.size() == grouping.limit &&
+         std::all_of(groups.begin(), groups.end(),
+                     [&](const auto& group) { return group.second.ids.size() == grouping.size; });
+}
+
+}  // namespace
+
+Result<std::vector<Group>> Collection::query_groups(std::string_view body) {
+  ARROW_ASSIGN_OR_RAISE(Json json, parse_body(body));
+  ARROW_ASSIGN_OR_RAISE(const auto selection, read_selection(json, {.payload = false}));
+  ARROW_ASSIGN_OR_RAISE(const auto grouping, read_grouping(json));
   ARROW_ASSIGN_OR_RAISE(const auto used, use());
   ARROW_RETURN_NOT_OK(check_search(*config(), json));
   ARROW_RETURN_NOT_OK(check_vector_names(selection));
   ARROW_RETURN_NOT_OK(check_query(json));
   Json ranking = ranking_of(std::move(json));
-  ranking["with_payload"] = Json::array({by});
+  ranking["with_payload"] = Json::array({grouping.by});
   // Ask for more until the groups are full or there is no more.
   constexpr uint64_t kMost = uint64_t{1} << 20;
-  for (uint64_t wanted = limit * size * 4;; wanted *= 8) {
-    ranking["limit"] = std::min(wanted, kMost);
+  uint64_t wanted = std::min(grouping.limit, kMost) * std::min(grouping.size, kMost) * 4;
+  for (;; wanted *= 8) {
+    wanted = std::min(wanted, kMost);
+    ranking["limit"] = wanted;
     ARROW_ASSIGN_OR_RAISE(const auto text, in_qdrants_words(used.shard->query(dump(ranking))));
     ARROW_ASSIGN_OR_RAISE(const Hits hits, read_hits(text));
-    std::vector<std::pair<Json, Hits>> groups;
-    for (size_t i = 0; i < hits.ids.size(); ++i) {
-      for (auto& id : group_ids(hits.payloads[i], by.get<std::string>())) {
-        auto at = std::find_if(groups.begin(), groups.end(),
-                               [&](const auto& group) { return group.first == id; });
-        if (at == groups.end()) {
-          if (groups.size() >= limit) {
-            continue;
-          }
-          at = groups.insert(groups.end(), {std::move(id), Hits{}});
-        }
-        if (at->second.ids.size() < size) {
-          at->second.ids.push_back(hits.ids[i]);
-          at->second.scores.push_back(hits.scores[i]);
-        }
-      }
-    }
-    const bool full =
-        groups.size() == limit && std::all_of(groups.begin(), groups.end(), [&](const auto& group) {
-          return group.second.ids.size() == size;
-        });
-    if (!full && hits.ids.size() >= wanted && wanted < kMost) {
+    const auto groups = grouped(hits, grouping);
+    if (!full(groups, grouping) && hits.ids.size() >= wanted && wanted < kMost) {
       continue;
     }
     std::vector<Group> answer;
