@@ -40,7 +40,11 @@ add_custom_target(tsan_tests)
 
 function(vecferry_register_test name target labels timeout)
   string(REGEX REPLACE "/[^/]*$" "" folder "${name}")
-  foreach(sanitizer asan tsan)
+  set(sanitizers asan tsan)
+  if(ARGN)
+    list(REMOVE_ITEM sanitizers ${ARGN})
+  endif()
+  foreach(sanitizer ${sanitizers})
     string(TOUPPER ${sanitizer} upper)
     if(folder IN_LIST VECFERRY_${upper}_FOLDERS)
       list(APPEND labels ${sanitizer})
@@ -55,11 +59,12 @@ function(vecferry_register_test name target labels timeout)
 endfunction()
 
 # vecferry_test(<module>/<name>_test SOURCES <file>... [DEPS <target>...] [LABELS fast|slow|crash|live]
-#               [TIMEOUT <seconds>])
+#               [TIMEOUT <seconds>] [NO_TSAN])
+# NO_TSAN: for what runs in gRPC's threads, since its library is not instrumented.
 # The binary test_<module>_<name>_test. One ctest entry a binary, because a process a TEST would
 # load Arrow a thousand times; each TEST is counted, and named when skipped, from its JSON result.
 function(vecferry_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_TSAN" "TIMEOUT" "SOURCES;DEPS;LABELS")
   if(NOT arg_LABELS)
     set(arg_LABELS fast)
   endif()
@@ -74,7 +79,11 @@ function(vecferry_test name)
   target_compile_definitions(${target} PRIVATE
     VECFERRY_SHARED_DIR="${VECFERRY_SHARED_DIR}" VECFERRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${target})
-  vecferry_register_test(${name} ${target} "${arg_LABELS}" ${arg_TIMEOUT})
+  set(without "")
+  if(arg_NO_TSAN)
+    set(without tsan)
+  endif()
+  vecferry_register_test(${name} ${target} "${arg_LABELS}" ${arg_TIMEOUT} ${without})
 endfunction()
 
 # vecferry_fuzz(<name> SOURCES <file>... [DEPS <target>...])
