@@ -68,6 +68,7 @@ class Vecferry:
             "HOME": str(home),
             "TMPDIR": str(self.temporary),
             "LC_ALL": "C.UTF-8",
+            "QDRANT_URL": "http://127.0.0.1:1",  # not the server that this machine may run
             **keep,
         }
 
