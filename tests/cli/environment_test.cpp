@@ -81,6 +81,9 @@ TEST_F(EnvironmentTest, AKeyIsNotShownToStrangers) {
   setenv("QDRANT_URL", "http://db:6333", 1);
   EXPECT_EQ(qdrant_options("http://db:6333", nullptr, {}).ValueOrDie().api_key, "s3cret");
   EXPECT_EQ(qdrant_options("http://other:6333", nullptr, {}).ValueOrDie().api_key, "");
+  setenv("QDRANT_URL", "http://[fd00::1]:6333", 1);
+  EXPECT_EQ(qdrant_options("http://[fd00::1]:6333", nullptr, {}).ValueOrDie().api_key, "s3cret");
+  EXPECT_EQ(qdrant_options("http://[fd00::2]:6333", nullptr, {}).ValueOrDie().api_key, "");
 
   const auto environments =
       parse("[env.shop]\nurl = 'http://db:6333'\napi_key_env = 'SHOP_KEY'").ValueOrDie();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -96,6 +97,9 @@ Status add_secrets(const Environment& environment, QdrantOptions* options) {
 std::string_view host_of(std::string_view url) {
   const size_t start = url.find("://");
   const auto rest = start == std::string_view::npos ? url : url.substr(start + 3);
+  if (rest.starts_with('[')) {  // an IPv6 address has colons of its own
+    return rest.substr(0, rest.find(']') + 1);
+  }
   return rest.substr(0, rest.find_first_of(":/"));
 }
 
