@@ -388,8 +388,10 @@ Result<Receipt> run_copy(const CopyPlan& plan, Progress& progress, StopToken sto
     const Status dropped = target.drop(request.target.collection, StopToken::Unstoppable());
     if (!dropped.ok()) {
       Failure failure = failure_of(status);
-      failure.next = fmt::format("remove '{}' by hand, it could not be removed here ({})",
-                                 request.target.label, failure_of(dropped).what);
+      failure.next = fmt::format(
+          "when the target works again, run the same command; if it then says that '{}' exists, "
+          "remove what is left there first (it could not be removed now: {})",
+          request.target.label, failure_of(dropped).what);
       status = fail(std::move(failure));
     }
   }
