@@ -18,6 +18,7 @@
 
 #include "tests/server/grpc_client.h"
 #include "tests/support/temp_dir.h"
+#include "tests/wire/recorded_methods.h"
 #include "tests/wire/recordings.h"
 #include "vecferry/server/grpc_server.h"
 
@@ -27,16 +28,6 @@ namespace {
 using namespace vecferry::testing;  // NOLINT(google-build-using-namespace): test helpers
 using nlohmann::json;
 namespace protobuf = google::protobuf;
-
-const protobuf::MethodDescriptor* method_of(const json& exchange) {
-  // Named here, so that the linker keeps what the pool is asked for by name.
-  qdrant::CollectionExistsRequest::descriptor();
-  qdrant::HealthCheckReply::descriptor();
-  qdrant::CreateSnapshotRequest::descriptor();
-  qdrant::CountResponse::descriptor();
-  return protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-      exchange["service"].get<std::string>() + "." + exchange["method"].get<std::string>());
-}
 
 json as_json(const protobuf::Descriptor* type, const std::string& bytes) {
   protobuf::DynamicMessageFactory factory;

@@ -14,6 +14,7 @@
 
 #include "tests/support/points.h"
 #include "tests/wire/messages.h"
+#include "tests/wire/recorded_methods.h"
 #include "tests/wire/recordings.h"
 #include "vecferry/wire/grpc_points.h"
 
@@ -23,15 +24,6 @@ namespace {
 using namespace vecferry::testing;  // NOLINT(google-build-using-namespace): test helpers
 using nlohmann::json;
 namespace protobuf = google::protobuf;
-
-const protobuf::MethodDescriptor* method_of(const json& exchange) {
-  // Named here, so that the linker keeps what the pool is asked for by name.
-  qdrant::CollectionExistsRequest::descriptor();
-  qdrant::HealthCheckReply::descriptor();
-  qdrant::CreateSnapshotRequest::descriptor();
-  return protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-      exchange["service"].get<std::string>() + "." + exchange["method"].get<std::string>());
-}
 
 // As they compare: without `usage`, which our .proto leaves out on purpose, and with numbers as
 // float32, because the two printers differ in digits.

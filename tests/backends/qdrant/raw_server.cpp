@@ -1,10 +1,7 @@
 #include "tests/backends/qdrant/raw_server.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -50,55 +47,11 @@ std::string error_reply(int status, const std::string& words, const std::string&
 }
 
 RawServer::RawServer(Handler handler)
-    : handler_(std::move(handler)), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  socklen_t length = sizeof(address);
-  if (::bind(listener_, generic, length) != 0 || ::listen(listener_, 64) != 0 ||
-      ::getsockname(listener_, generic, &length) != 0) {
-    std::abort();
-  }
-  port_ = ntohs(address.sin_port);
-  acceptor_ = std::thread([this] { accept_all(); });
-}
-
-RawServer::~RawServer() {
-  ::shutdown(listener_, SHUT_RDWR);
-  acceptor_.join();
-  ::close(listener_);
-  std::vector<std::thread> threads;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const int descriptor : descriptors_) {
-      ::shutdown(descriptor, SHUT_RDWR);
-    }
-    threads.swap(threads_);
-  }
-  for (auto& thread : threads) {
-    thread.join();
-  }
-  for (const int descriptor : descriptors_) {
-    ::close(descriptor);
-  }
-}
+    : handler_(std::move(handler)),
+      listener_([this](int connection, int descriptor) { serve(connection, descriptor); }) {}
 
 std::string RawServer::url() const {
-  return fmt::format("http://127.0.0.1:{}", port_);
-}
-
-void RawServer::accept_all() {
-  for (;;) {
-    const int descriptor = ::accept(listener_, nullptr, nullptr);
-    if (descriptor < 0) {
-      return;
-    }
-    const int connection = accepted_++;
-    const std::lock_guard lock(mutex_);
-    descriptors_.push_back(descriptor);
-    threads_.emplace_back([this, connection, descriptor] { serve(connection, descriptor); });
-  }
+  return fmt::format("http://127.0.0.1:{}", port());
 }
 
 void RawServer::serve(int connection, int descriptor) {

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
+
+#include "tests/backends/qdrant/listener.h"
 
 namespace vecferry::testing {
 
@@ -36,26 +34,16 @@ class RawServer {
   using Handler = std::function<RawReply(const RawRequest&)>;
   /// The handler is called from a thread a connection.
   explicit RawServer(Handler handler);
-  ~RawServer();
-  RawServer(const RawServer&) = delete;
-  RawServer& operator=(const RawServer&) = delete;
 
-  int port() const { return port_; }
+  int port() const { return listener_.port(); }
   std::string url() const;
-  int connections() const { return accepted_; }
+  int connections() const { return listener_.accepted(); }
 
  private:
-  void accept_all();
   void serve(int connection, int descriptor);
 
   Handler handler_;
-  int listener_ = -1;
-  int port_ = 0;
-  std::atomic<int> accepted_ = 0;
-  std::mutex mutex_;
-  std::vector<int> descriptors_;      // guarded by mutex_
-  std::vector<std::thread> threads_;  // guarded by mutex_
-  std::thread acceptor_;
+  Listener listener_;
 };
 
 }  // namespace vecferry::testing

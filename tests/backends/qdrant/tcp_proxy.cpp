@@ -1,14 +1,12 @@
 #include "tests/backends/qdrant/tcp_proxy.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <utility>
 
 namespace vecferry::testing {
 namespace {
@@ -41,59 +39,14 @@ size_t pass_some(int from, int to, size_t most) {
 TcpProxy::TcpProxy(int server_port, Budget budget)
     : server_port_(server_port),
       budget_(std::move(budget)),
-      listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
-  auto address = loopback(0);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  socklen_t length = sizeof(address);
-  if (::bind(listener_, generic, length) != 0 || ::listen(listener_, 64) != 0 ||
-      ::getsockname(listener_, generic, &length) != 0) {
-    std::abort();
-  }
-  port_ = ntohs(address.sin_port);
-  acceptor_ = std::thread([this] { accept_all(); });
-}
-
-TcpProxy::~TcpProxy() {
-  ::shutdown(listener_, SHUT_RDWR);
-  acceptor_.join();
-  ::close(listener_);
-  std::vector<std::thread> threads;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const int descriptor : descriptors_) {
-      ::shutdown(descriptor, SHUT_RDWR);
-    }
-    threads.swap(threads_);
-  }
-  for (auto& thread : threads) {
-    thread.join();
-  }
-  for (const int descriptor : descriptors_) {
-    ::close(descriptor);
-  }
-}
-
-void TcpProxy::accept_all() {
-  for (int connection = 0;; ++connection) {
-    const int client = ::accept(listener_, nullptr, nullptr);
-    if (client < 0) {
-      return;
-    }
-    const std::lock_guard lock(mutex_);
-    descriptors_.push_back(client);
-    threads_.emplace_back([this, connection, client] { pass(connection, client); });
-  }
-}
+      listener_([this](int connection, int client) { pass(connection, client); }) {}
 
 void TcpProxy::pass(int connection, int client) {
   const int server = ::socket(AF_INET, SOCK_STREAM, 0);
   const auto address = loopback(server_port_);
   const bool connected =
       ::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-  {
-    const std::lock_guard lock(mutex_);
-    descriptors_.push_back(server);
-  }
+  listener_.own(server);
   const size_t budget = budget_(connection);
   size_t left = budget == 0 ? SIZE_MAX : budget;
   while (connected && left > 0) {
