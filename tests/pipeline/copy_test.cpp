@@ -44,16 +44,17 @@ TEST(Copy, MovesEverythingInOneLaneAndInFour) {
 class Claims : public LaneObserver {
  public:
   explicit Claims(Backend& target) : target_(target) {}
-  Status durable(const IdRange& range, const IdRange& rest) override {
+  Status durable(const IdRange& range, const IdRange& rest, const RangeDigest& digest) override {
     const std::lock_guard lock(mutex_);
     ++durable_;
     // What is claimed can be read at the target at this very moment.
     const IdRange claimed{.from = range.from, .to = rest.from};
     ARROW_ASSIGN_OR_RAISE(const auto there, testing::read_all(target_, "c", {.range = claimed}));
+    EXPECT_EQ(digest.count, there.size());
     seen_ = std::max(seen_, there.size());
     return Status::OK();
   }
-  Status finished(const IdRange& /*range*/) override {
+  Status finished(const IdRange& /*range*/, const RangeDigest& /*digest*/) override {
     const std::lock_guard lock(mutex_);
     ++finished_;
     return Status::OK();

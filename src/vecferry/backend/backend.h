@@ -99,6 +99,22 @@ class Backend {
   /// A load of ours that nobody carries on: begun by a process of this machine that has died.
   /// `create` takes its place. Places where such a load is invisible have none to tell of.
   virtual Result<bool> abandoned(std::string_view /*name*/, StopToken /*stop*/) { return false; }
+  /// Such a load becomes this process's: what it wrote stays, and `open_writer` goes on with it.
+  /// False when there is none.
+  virtual Result<bool> take_over(std::string_view /*name*/, StopToken /*stop*/) { return false; }
+  /// Make `to` as `create` does, holding all that `from` of this place holds, its vector index
+  /// included; `finish` ends it. False, and nothing made, when the place has no quicker way than
+  /// copying points. Errors: those of `create`.
+  virtual Result<bool> duplicate(std::string_view /*from*/, std::string_view /*to*/,
+                                 StopToken /*stop*/) {
+    return false;
+  }
+  /// What of this configuration the place cannot keep: sentences for the plan, before anything is
+  /// written.
+  virtual Result<std::vector<std::string>> losses(const CollectionConfig& /*config*/,
+                                                  StopToken /*stop*/) {
+    return std::vector<std::string>();
+  }
   /// Remove a collection, finished or not; one that is not there is kNotFound.
   virtual Status drop(std::string_view name, StopToken stop) = 0;
   /// Payload indexes, thresholds, durability, visibility; wait until ready.

@@ -337,6 +337,10 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
     plan.transforms.push_back(transform->describe());
   }
   plan.target_config = target_config.value_or(arriving);
+  if (plan.create) {
+    ARROW_ASSIGN_OR_RAISE(const auto lost, request.target.backend->losses(arriving, stop));
+    plan.losses.insert(plan.losses.end(), lost.begin(), lost.end());
+  }
   plan.expected_points = expected_points(request.source, request.selection, stop);
   if (request.verify && !request.target.backend->capabilities().readable) {
     request.verify = false;

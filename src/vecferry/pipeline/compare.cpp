@@ -126,13 +126,9 @@ Status compare_unordered(const Source& a, const Source& b, const CompareOptions&
   return Status::OK();
 }
 
-bool ordered(const Source& source) {
-  return source.backend->capabilities().ordered;
-}
-
 Result<std::vector<IdRange>> common_ranges(const Source& a, const Source& b, uint64_t expected,
                                            const StopToken& stop) {
-  if (!ordered(a) || !ordered(b) || a.limit || b.limit) {
+  if (!is_ordered(a) || !is_ordered(b) || a.limit || b.limit) {
     return std::vector<IdRange>(1);
   }
   const int parts =
@@ -180,7 +176,7 @@ Result<Comparison> compare_points(const Source& a, const Source& b, const Compar
   }
   if (!unequal.empty()) {
     Tally tally(options, &result);
-    if (ordered(a) && ordered(b)) {
+    if (is_ordered(a) && is_ordered(b)) {
       for (const auto& range : unequal) {
         ARROW_RETURN_NOT_OK(compare_ordered(a, b, range, tally, stop));
       }

@@ -13,16 +13,8 @@ constexpr int64_t kBatchesPerLane = 3;
 constexpr int64_t kSmallestShare = int64_t{64} << 10;
 
 Source with_batch_bytes(const Source& source, int64_t bytes) {
-  Source copy{.backend = source.backend,
-              .collection = source.collection,
-              .filter = source.filter,
-              .vectors = source.vectors,
-              .payload = source.payload,
-              .limit = source.limit,
-              .batch_bytes = bytes};
-  for (const auto& transform : source.transforms) {
-    copy.transforms.push_back(transform->clone());
-  }
+  Source copy = copy_of(source);
+  copy.batch_bytes = bytes;
   return copy;
 }
 

@@ -48,11 +48,11 @@ Status run_lane(Lane& lane, LaneObserver& observer, Progress& progress, const St
     progress.bytes += static_cast<uint64_t>(bytes);
     if (clock.due(bytes)) {
       ARROW_RETURN_NOT_OK(lane.writer->checkpoint());  // data first, then the claim about it
-      ARROW_RETURN_NOT_OK(observer.durable(lane.range, lane.reader->cursor()));
+      ARROW_RETURN_NOT_OK(observer.durable(lane.range, lane.reader->cursor(), lane.digest));
     }
   }
   ARROW_RETURN_NOT_OK(lane.writer->checkpoint());
-  return observer.finished(lane.range);
+  return observer.finished(lane.range, lane.digest);
 }
 
 }  // namespace vecferry

@@ -13,18 +13,21 @@ namespace vecferry {
 class LaneObserver {
  public:
   virtual ~LaneObserver() = default;
-  /// All of `range` but `rest` is durable at the target.
-  virtual Status durable(const IdRange& range, const IdRange& rest) = 0;
-  virtual Status finished(const IdRange& range) = 0;
+  /// All of `range` but `rest` is durable at the target; `digest` is that of what this lane wrote.
+  virtual Status durable(const IdRange& range, const IdRange& rest, const RangeDigest& digest) = 0;
+  virtual Status finished(const IdRange& range, const RangeDigest& digest) = 0;
 };
 
 /// Claims nothing: for operations without a journal.
 class SilentObserver : public LaneObserver {
  public:
-  Status durable(const IdRange& /*range*/, const IdRange& /*rest*/) override {
+  Status durable(const IdRange& /*range*/, const IdRange& /*rest*/,
+                 const RangeDigest& /*digest*/) override {
     return Status::OK();
   }
-  Status finished(const IdRange& /*range*/) override { return Status::OK(); }
+  Status finished(const IdRange& /*range*/, const RangeDigest& /*digest*/) override {
+    return Status::OK();
+  }
 };
 
 /// When a lane makes its work durable and says so.

@@ -12,8 +12,11 @@ class TransformedReader : public SourceReader {
  public:
   TransformedReader(std::unique_ptr<PointReader> inner,
                     std::vector<std::unique_ptr<Transform>> transforms,
-                    std::optional<uint64_t> limit)
-      : inner_(std::move(inner)), transforms_(std::move(transforms)), left_(limit) {}
+                    std::shared_ptr<const RowChoice> rows, std::optional<uint64_t> limit)
+      : inner_(std::move(inner)),
+        transforms_(std::move(transforms)),
+        rows_(std::move(rows)),
+        left_(limit) {}
 
   std::shared_ptr<arrow::Schema> schema() const override {
     return schema_ != nullptr ? schema_ : inner_->schema();
@@ -24,8 +27,7 @@ class TransformedReader : public SourceReader {
     if (left_ && *left_ == 0) {
       return Status::OK();
     }
-    std::shared_ptr<arrow::RecordBatch> batch;
-    ARROW_RETURN_NOT_OK(inner_->ReadNext(&batch));
+    ARROW_ASSIGN_OR_RAISE(auto batch, next_wanted());
     if (batch == nullptr) {
       return Status::OK();
     }
@@ -56,13 +58,56 @@ class TransformedReader : public SourceReader {
   }
 
  private:
+  // The next batch of which at least one row is wanted; null at the end.
+  Result<std::shared_ptr<arrow::RecordBatch>> next_wanted() {
+    for (;;) {
+      std::shared_ptr<arrow::RecordBatch> batch;
+      ARROW_RETURN_NOT_OK(inner_->ReadNext(&batch));
+      if (batch == nullptr || rows_ == nullptr) {
+        return batch;
+      }
+      ARROW_ASSIGN_OR_RAISE(batch, rows_->keep(batch));
+      if (batch->num_rows() > 0) {
+        return batch;
+      }
+    }
+  }
+
   std::unique_ptr<PointReader> inner_;
   std::vector<std::unique_ptr<Transform>> transforms_;
+  std::shared_ptr<const RowChoice> rows_;
   std::optional<uint64_t> left_;
   std::shared_ptr<arrow::Schema> schema_;
 };
 
+std::vector<std::unique_ptr<Transform>> clones_of(
+    const std::vector<std::unique_ptr<Transform>>& transforms) {
+  std::vector<std::unique_ptr<Transform>> clones;
+  clones.reserve(transforms.size());
+  for (const auto& transform : transforms) {
+    clones.push_back(transform->clone());
+  }
+  return clones;
+}
+
 }  // namespace
+
+Source copy_of(const Source& source) {
+  return {.backend = source.backend,
+          .collection = source.collection,
+          .filter = source.filter,
+          .vectors = source.vectors,
+          .payload = source.payload,
+          .rows = source.rows,
+          .keeps_ids = source.keeps_ids,
+          .transforms = clones_of(source.transforms),
+          .limit = source.limit,
+          .batch_bytes = source.batch_bytes};
+}
+
+bool is_ordered(const Source& source) {
+  return source.keeps_ids && source.backend->capabilities().ordered;
+}
 
 Result<std::unique_ptr<SourceReader>> open_source(const Source& source, const IdRange& range,
                                                   StopToken stop) {
@@ -72,13 +117,8 @@ Result<std::unique_ptr<SourceReader>> open_source(const Source& source, const Id
                             .payload = source.payload,
                             .batch_bytes = source.batch_bytes};
   ARROW_ASSIGN_OR_RAISE(auto reader, source.backend->open_reader(source.collection, options, stop));
-  std::vector<std::unique_ptr<Transform>> transforms;
-  transforms.reserve(source.transforms.size());
-  for (const auto& transform : source.transforms) {
-    transforms.push_back(transform->clone());
-  }
-  return std::make_unique<TransformedReader>(std::move(reader), std::move(transforms),
-                                             source.limit);
+  return std::make_unique<TransformedReader>(std::move(reader), clones_of(source.transforms),
+                                             source.rows, source.limit);
 }
 
 Result<std::vector<IdRange>> plan_ranges(const Source& source, int parts, StopToken stop) {
