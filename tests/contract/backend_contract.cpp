@@ -148,6 +148,19 @@ TEST_P(BackendContract, AnUnfinishedCollectionIsNotListed) {
   EXPECT_TRUE(same_points(map_of(points), read()));
 }
 
+TEST_P(BackendContract, WhatIsNoDeadProcessesLoadIsNotTakenOver) {
+  const auto taken = [&](std::string_view name) {
+    return backend().abandoned(name, kGoOn).ValueOrDie() ||
+           backend().take_over(name, kGoOn).ValueOrDie();
+  };
+  ASSERT_TRUE(is_ok(backend().create(name_, config_, kGoOn)));
+  EXPECT_FALSE(taken(name_)) << "a load of this process, which lives";
+  ASSERT_TRUE(is_ok(backend().finish(name_, config_, kGoOn)));
+  EXPECT_FALSE(taken(name_)) << "a finished collection";
+  EXPECT_FALSE(backend().take_over("missing", kGoOn).ValueOrDie());
+  EXPECT_EQ(names_in(backend()), std::vector<std::string>{name_});
+}
+
 TEST_P(BackendContract, AnUnfinishedCollectionCanBeDropped) {
   ASSERT_TRUE(is_ok(backend().create(name_, config_, kGoOn)));
   {

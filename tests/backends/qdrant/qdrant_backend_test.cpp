@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "arrow/record_batch.h"
+#include "tests/backends/local/child.h"
+#include "tests/backends/qdrant/fake_qdrant.h"
 #include "tests/support/backends.h"
 #include "tests/support/temp_dir.h"
 #include "vecferry/backends/qdrant/doctor.h"
@@ -129,6 +131,55 @@ TEST_F(QdrantBackendTest, ALoadWhoseProcessHasDiedIsReplaced) {
   EXPECT_EQ(backend->count("shop", nullptr, kGoOn).ValueOrDie(), 0U);
 }
 
+// A process that loads `shop` and is killed in the middle leaves 20 points and more.
+class KilledLoadTest : public QdrantBackendTest {
+ protected:
+  void SetUp() override {
+    QdrantBackendTest::SetUp();
+    Child worker({options_.url, options_.grpc_url});
+    ASSERT_TRUE(worker.wait_for("loading"));
+    worker.kill();
+  }
+};
+
+TEST_F(KilledLoadTest, CanBeTakenOverAndGoesOn) {
+  const auto backend = connect();
+  const Json before =
+      ask("GET", "/collections/shop")["config"]["metadata"]["vecferry.unfinished_load"];
+  ASSERT_TRUE(backend->abandoned("shop", kGoOn).ValueOrDie());
+  ASSERT_TRUE(backend->take_over("shop", kGoOn).ValueOrDie());
+
+  const Json mark =
+      ask("GET", "/collections/shop")["config"]["metadata"]["vecferry.unfinished_load"];
+  EXPECT_EQ(mark["pid"], getpid());
+  for (const char* kept : {"load", "since", "finish"}) {
+    EXPECT_EQ(mark[kept], before[kept]) << kept;
+  }
+  EXPECT_FALSE(backend->abandoned("shop", kGoOn).ValueOrDie());
+  EXPECT_FALSE(connect()->take_over("shop", kGoOn).ValueOrDie()) << "its owner lives";
+  EXPECT_EQ(kind_of(backend->create("shop", config_, kGoOn)), ErrorKind::kExists);
+
+  const auto there = backend->count("shop", nullptr, kGoOn).ValueOrDie();
+  EXPECT_GE(there, 20U);
+  const auto writer = backend->open_writer("shop", kGoOn).ValueOrDie();
+  must(writer->upsert(*to_batch(config_, {{.id = PointId::of(uint64_t{1000000})}})));
+  must(writer->checkpoint());
+  must(backend->finish("shop", config_, kGoOn));
+  EXPECT_EQ(names(*backend), std::vector<std::string>{"shop"});
+  EXPECT_EQ(read_all(*backend, "shop").ValueOrDie().size(), there + 1);
+  const Json finished = ask("GET", "/collections/shop")["config"];
+  EXPECT_GT(finished["optimizer_config"]["indexing_threshold"], 0);
+  EXPECT_FALSE(backend->take_over("shop", kGoOn).ValueOrDie()) << "it is finished";
+}
+
+TEST_F(KilledLoadTest, CanBeTakenOverAndDropped) {
+  const auto backend = connect();
+  ASSERT_TRUE(backend->take_over("shop", kGoOn).ValueOrDie());
+  must(backend->drop("shop", kGoOn));
+  EXPECT_EQ(kind_of(backend->describe("shop", kGoOn).status()), ErrorKind::kNotFound);
+  EXPECT_FALSE(backend->take_over("shop", kGoOn).ValueOrDie());
+}
+
 TEST_F(QdrantBackendTest, LargeIntegersComeThroughGrpc) {
   const auto backend = connect();
   std::vector<TestPoint> points;
@@ -233,6 +284,32 @@ TEST_F(QdrantBackendTest, ThePortOfAnotherServerIsNotTakenForOurs) {
   must(backend->create("new", config_, kGoOn));
   must(other->collections().create("new", config_));
   EXPECT_EQ(kind_of(backend->open_writer("new", kGoOn).status()), ErrorKind::kConflict);
+}
+
+TEST(QdrantLosses, AnOldServerSaysBeforehandWhatItCannotKeep) {
+  CollectionConfig config = default_config({{.dim = 2}});
+  auto settings = Json::parse(config.settings_json);
+  settings["metadata"] = {{"owner", "me"}};
+  settings["strict_mode_config"] = {{"enabled", true}};
+  config.settings_json = settings.dump();
+  config.payload_indexes = {{"shop.id", R"("uuid")"}};
+
+  const auto lost_at = [&](const char* version) {
+    const FakeQdrant server(config, {}, version);
+    const auto backend = server.connect();
+    const auto lost = backend->losses(config, kGoOn).ValueOrDie();
+    EXPECT_EQ(server.count_of("PUT"), 0U) << "only asked";
+    return lost;
+  };
+  EXPECT_EQ(lost_at("1.18.3"), std::vector<std::string>{});
+  EXPECT_EQ(lost_at("1.10.1"),
+            (std::vector<std::string>{"strict_mode_config: not known to Qdrant 1.10.1",
+                                      "metadata: not known to Qdrant 1.10.1",
+                                      "payload index shop.id (uuid): not known to Qdrant 1.10.1"}));
+
+  config = default_config({{.element = ElementType::kUint8, .dim = 2}});
+  const FakeQdrant server(config, {}, "1.8.4");
+  EXPECT_EQ(kind_of(server.connect()->losses(config, kGoOn).status()), ErrorKind::kIncompatible);
 }
 
 TEST_F(QdrantBackendTest, ARestOnlyServerIsFoundOut) {

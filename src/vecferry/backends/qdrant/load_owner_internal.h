@@ -12,6 +12,8 @@ struct LoadOwner {
   std::string pid_namespace{};  ///< process ids of another container mean nothing here
   int64_t pid = 0;
   uint64_t started = 0;  ///< clock ticks after boot: process ids are used again
+
+  bool operator==(const LoadOwner&) const = default;
 };
 
 LoadOwner this_process();

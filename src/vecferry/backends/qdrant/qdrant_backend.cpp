@@ -108,6 +108,18 @@ class QdrantBackend : public Backend {
     return facts.unfinished && has_died(facts.unfinished->owner);
   }
 
+  Result<bool> take_over(std::string_view name, StopToken stop) override {
+    const auto taken = take_over_load(*connection_, name, stop);
+    return !taken.ok() && kind_of(taken.status()) == ErrorKind::kNotFound ? Result<bool>(false)
+                                                                          : taken;
+  }
+
+  Result<std::vector<std::string>> losses(const CollectionConfig& config,
+                                          StopToken /*stop*/) override {
+    ARROW_ASSIGN_OR_RAISE(auto plan, wire::plan_create(config, connection_->features(), {}));
+    return std::move(plan.lost);
+  }
+
   Status drop(std::string_view name, StopToken stop) override {
     ARROW_RETURN_NOT_OK(poll(stop));
     Backoff backoff(connection_->options().retry, wall_timer());

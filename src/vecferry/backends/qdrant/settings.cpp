@@ -6,7 +6,6 @@
 
 #include "vecferry/backends/qdrant/settings_internal.h"
 #include "vecferry/backends/qdrant/wait_ready_internal.h"
-#include "vecferry/base/log.h"
 
 namespace vecferry::remote {
 namespace {
@@ -39,6 +38,17 @@ std::string text_at(const Json& json, const char* key) {
 uint64_t number_at(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+}
+
+Json mark_of(const UnfinishedLoad& load) {
+  return {{"load", load.load_id},
+          {"since", load.since},
+          {"host", load.owner.host},
+          {"boot", load.owner.boot_id},
+          {"pid_namespace", load.owner.pid_namespace},
+          {"pid", static_cast<uint64_t>(load.owner.pid)},
+          {"started", load.owner.started},
+          {"finish", load.finish_body}};
 }
 
 // Take our mark out of the settings; metadata that held nothing else was not there.
@@ -78,15 +88,10 @@ Result<std::string> marked_body(const wire::CreatePlan& plan, const std::string&
   if (!body.contains("metadata") || !body["metadata"].is_object()) {
     body["metadata"] = Json::object();
   }
-  const auto owner = this_process();
-  body["metadata"][kMark] = {{"load", load_id},
-                             {"since", utc_now()},
-                             {"host", owner.host},
-                             {"boot", owner.boot_id},
-                             {"pid_namespace", owner.pid_namespace},
-                             {"pid", static_cast<uint64_t>(owner.pid)},
-                             {"started", owner.started},
-                             {"finish", plan.finish_body}};
+  body["metadata"][kMark] = mark_of({.load_id = load_id,
+                                     .since = utc_now(),
+                                     .owner = this_process(),
+                                     .finish_body = plan.finish_body});
   return body.dump();
 }
 
@@ -221,9 +226,6 @@ Status create_collection(const Connection& connection, std::string_view name,
   ARROW_ASSIGN_OR_RAISE(const auto plan,
                         wire::plan_create(config, features, {.hold_indexing = true}));
   ARROW_RETURN_NOT_OK(make_room(connection, name, stop));
-  for (const auto& lost : plan.lost) {
-    log(LogLevel::kWarning, "setting is left behind", {{"collection", name}, {"setting", lost}});
-  }
   const std::string load_id = new_load_id();
   std::string body = plan.create_body;
   if (features.metadata) {
@@ -253,6 +255,22 @@ Status create_collection(const Connection& connection, std::string_view name,
     failure.next = fmt::format("see with `vecferry ls` whether '{}' was made all the same", name);
   }
   return exists ? already_there(connection, name, std::nullopt) : fail(std::move(failure));
+}
+
+Result<bool> take_over_load(const Connection& connection, std::string_view name,
+                            const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(connection, name, stop));
+  if (!facts.unfinished || !has_died(facts.unfinished->owner)) {
+    return false;
+  }
+  auto& load = *facts.unfinished;
+  load.owner = this_process();
+  const Json body = {{"metadata", {{kMark, mark_of(load)}}}};
+  ARROW_RETURN_NOT_OK(update(connection, name, body.dump(), stop));
+  // Another process may have had the same thought.
+  ARROW_ASSIGN_OR_RAISE(const auto now, facts_of(connection, name, stop));
+  return now.unfinished && now.unfinished->load_id == load.load_id &&
+         now.unfinished->owner == load.owner;
 }
 
 Status finish_collection(const Connection& connection, std::string_view name,

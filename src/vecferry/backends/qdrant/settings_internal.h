@@ -51,6 +51,11 @@ Result<CollectionFacts> facts_for_points(const Connection& connection, std::stri
 Status create_collection(const Connection& connection, std::string_view name,
                          const CollectionConfig& config, const StopToken& stop);
 
+/// The load that a dead process of this machine left becomes this process's. False: there is none.
+/// Errors: kNotFound for a collection that is not there.
+Result<bool> take_over_load(const Connection& connection, std::string_view name,
+                            const StopToken& stop);
+
 /// Payload indexes, the wanted thresholds, waiting until the server is ready; then the mark goes.
 /// May be repeated after any failure.
 Status finish_collection(const Connection& connection, std::string_view name,
