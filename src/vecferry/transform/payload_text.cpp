@@ -205,6 +205,45 @@ void append_string(std::string_view text, std::string* out) {
   *out += '"';
 }
 
+Added add_member(std::string_view object, std::string_view key, std::string_view value_json,
+                 std::string* out, std::string_view* there) {
+  PartWalker parts(object);
+  if (!parts.is_object()) {
+    return Added::kBroken;
+  }
+  std::string buffer;
+  size_t place = object.size() - 1;  // where the member goes: before the first greater key
+  bool found = false;
+  bool first = true;
+  while (parts.next()) {
+    const std::string_view other = unescaped(parts.key(), &buffer);
+    if (other == key) {
+      *there = parts.value();
+      return Added::kThere;
+    }
+    if (!found && other > key) {
+      found = true;
+      place = static_cast<size_t>(parts.key().data() - object.data());
+    }
+    first = false;
+  }
+  if (parts.broken()) {
+    return Added::kBroken;
+  }
+  out->append(object.substr(0, place));
+  if (!first && !found) {
+    *out += ',';
+  }
+  append_string(key, out);
+  *out += ':';
+  out->append(value_json);
+  if (found) {
+    *out += ',';
+  }
+  out->append(object.substr(place));
+  return Added::kAdded;
+}
+
 Status not_canonical(std::string_view point) {
   return fail({.kind = ErrorKind::kCorrupt,
                .what = "a payload is not canonical JSON",

@@ -54,6 +54,12 @@ std::string_view unescaped(std::string_view quoted, std::string* buffer);
 /// Append a string in canonical form, with quotes.
 void append_string(std::string_view text, std::string* out);
 
+/// Add a member to an object where it belongs in the order of keys. An object that has the key
+/// already is left alone: `*there` is its value as it stands, and nothing is appended to `*out`.
+enum class Added { kAdded, kThere, kBroken };
+Added add_member(std::string_view object, std::string_view key, std::string_view value_json,
+                 std::string* out, std::string_view* there);
+
 Status not_canonical(std::string_view point);
 
 /// What a payload edit made of one row.
