@@ -9,6 +9,7 @@
 #include <string>
 
 #include "vecferry/backends/qdrant/grpc_lane_internal.h"
+#include "vecferry/backends/qdrant/idle_lanes_internal.h"
 
 namespace vecferry::testing {
 namespace {
@@ -173,6 +174,33 @@ TEST_F(GrpcLaneTest, ADeadlineAStopAndTheEndOfACallEndIt) {
   // One that nobody waits for is cancelled with its owner.
   EXPECT_NE(lane_->start("/t/hang", std::make_shared<const std::string>("x"), Milliseconds(0)),
             nullptr);
+}
+
+TEST_F(GrpcLaneTest, AnIdleChannelIsTakenAgainAndABrokenOneIsNot) {
+  int opened = 0;
+  const auto idle = std::make_shared<remote::IdleLanes>([&]() -> Result<std::unique_ptr<GrpcLane>> {
+    ++opened;
+    return open("127.0.0.1:" + std::to_string(port_));
+  });
+  const auto echo = [](GrpcLane& lane) {
+    GrpcMessage reply;
+    return lane.call("/t/echo", std::make_shared<const std::string>("x"), Milliseconds(0), kGoOn,
+                     &reply);
+  };
+  for (int i = 0; i < 3; ++i) {
+    const auto one = idle->take().ValueOrDie();
+    const auto other = idle->take().ValueOrDie();
+    EXPECT_NE(one.get(), other.get());
+    EXPECT_TRUE(echo(*one).status.ok());
+    EXPECT_TRUE(echo(*other).status.ok());
+  }
+  EXPECT_EQ(opened, 2);
+
+  server_->Shutdown();
+  EXPECT_FALSE(echo(*idle->take().ValueOrDie()).status.ok());
+  EXPECT_FALSE(echo(*idle->take().ValueOrDie()).status.ok());
+  const auto fresh = idle->take().ValueOrDie();
+  EXPECT_EQ(opened, 3);
 }
 
 TEST_F(GrpcLaneTest, NobodyThereIsUnavailable) {

@@ -75,6 +75,58 @@ TEST(QdrantWriter, WhatIsTooManyGoesInPartsAndIsRemembered) {
   EXPECT_EQ(server.count_of(kUpsert) - before, 10U);  // six each, none refused
 }
 
+TEST(QdrantWriter, AServerThatDiedIsNotWaitedForTwice) {
+  std::atomic<bool> dead = false;
+  std::atomic<int> hellos = 0;
+  FakeQdrant server(config(), [&](const RawRequest& request, const auto&) -> RawReply {
+    hellos += dead && request.path == "/" ? 1 : 0;
+    dead = dead || request.method == "PUT";
+    return dead ? RawReply{.close = true} : RawReply{};
+  });
+  const auto backend = server.connect();
+  EXPECT_EQ(kind_of(write(*backend, points_from(1, 3))), ErrorKind::kUnavailable);
+  EXPECT_GT(server.count_of(kUpsert), 2U);
+  EXPECT_EQ(kind_of(backend->drop("shop", kGoOn)), ErrorKind::kUnavailable);
+  EXPECT_EQ(hellos, 1);
+  EXPECT_EQ(server.count_of("DELETE"), 0U);
+  dead = false;  // it is back
+  EXPECT_EQ(kind_of(backend->drop("shop", kGoOn)), ErrorKind::kNotFound);
+  EXPECT_EQ(server.count_of("DELETE"), 1U);
+}
+
+TEST(QdrantWriter, TheServerIsAskedOnceForAllReadersAndWriters) {
+  std::atomic<bool> refuse = false;
+  FakeQdrant server(config(), [&](const RawRequest& request, const auto&) {
+    return refuse && request.method == "PUT" ? RawReply{error_reply(400, "Wrong input: no")}
+                                             : RawReply{};
+  });
+  const auto backend = server.connect();
+  const auto asked = [&] {
+    return std::pair(server.count_of("GET /collections/shop"), server.count_of("GET /aliases"));
+  };
+  const auto open_all = [&] {
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(backend->open_reader("shop", {}, kGoOn).ok());
+      ASSERT_TRUE(write(*backend, points_from(1, 3)).ok());
+    }
+  };
+  open_all();
+  EXPECT_EQ(asked(), std::pair(size_t{1}, size_t{1}));
+
+  // What failed may have failed because the collection is another one now.
+  refuse = true;
+  EXPECT_FALSE(write(*backend, points_from(1, 1)).ok());
+  refuse = false;
+  open_all();
+  EXPECT_EQ(asked(), std::pair(size_t{2}, size_t{2}));
+
+  const AliasChange gone{"none", std::nullopt};
+  EXPECT_TRUE(backend->change_aliases({&gone, 1}, kGoOn).ok());
+  const auto before = asked();
+  open_all();
+  EXPECT_EQ(asked(), std::pair(before.first + 1, before.second + 1));
+}
+
 TEST(QdrantWriter, PassingFailuresPass) {
   std::atomic<int> tries = 0;
   FakeQdrant server(config(), [&](const RawRequest& request, const auto&) -> RawReply {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "vecferry/backends/qdrant/aliases_internal.h"
 #include "vecferry/wire/rest_replies.h"
@@ -70,6 +69,22 @@ Result<Aliases> all_aliases(const Connection& connection, const StopToken& stop)
   ARROW_ASSIGN_OR_RAISE(const auto result, connection.rest({.path = "/aliases"}, stop));
   ARROW_ASSIGN_OR_RAISE(auto pairs, wire::alias_pairs(result));
   return Aliases(pairs.begin(), pairs.end());
+}
+
+Result<std::vector<std::string>> aliases_of(const Connection& connection, std::string_view name,
+                                            const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(const auto all, all_aliases(connection, stop));
+  std::string collection(name);
+  if (const auto found = all.find(collection); found != all.end()) {
+    collection = found->second;
+  }
+  std::vector<std::string> aliases;
+  for (const auto& [alias, target] : all) {
+    if (target == collection) {
+      aliases.push_back(alias);
+    }
+  }
+  return aliases;
 }
 
 Status set_aliases(const Connection& connection, std::span<const AliasChange> changes,

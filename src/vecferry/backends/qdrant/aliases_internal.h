@@ -3,6 +3,8 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "vecferry/backend/backend.h"
 #include "vecferry/backends/qdrant/connection_internal.h"
@@ -12,6 +14,10 @@ namespace vecferry::remote {
 /// Alias to collection, of all that the key may see.
 Result<std::map<std::string, std::string>> all_aliases(const Connection& connection,
                                                        const StopToken& stop);
+
+/// Those that lead to a collection, which may be named by one of them.
+Result<std::vector<std::string>> aliases_of(const Connection& connection, std::string_view name,
+                                            const StopToken& stop);
 
 /// All or none, as far as a server allows: it keeps the actions before one that fails, so what can
 /// fail is looked at first, and after a failure the old aliases are set again.

@@ -6,7 +6,6 @@
 
 #include "vecferry/backend/location.h"
 #include "vecferry/backends/qdrant/connection_internal.h"
-#include "vecferry/backends/qdrant/grpc_lane_internal.h"
 #include "vecferry/base/log.h"
 #include "vecferry/wire/grpc_settings.h"
 #include "vecferry/wire/rest_replies.h"
@@ -87,7 +86,10 @@ Result<std::string> version_over_grpc(GrpcLane& lane, Milliseconds deadline,
 }
 
 Connection::Connection(QdrantOptions options, Endpoint endpoint)
-    : options_(std::move(options)), endpoint_(std::move(endpoint)) {}
+    : options_(std::move(options)),
+      endpoint_(std::move(endpoint)),
+      idle_lanes_(
+          std::make_shared<IdleLanes>([this] { return make_grpc_lane(options_, endpoint_); })) {}
 Connection::~Connection() = default;
 
 Result<std::shared_ptr<Connection>> Connection::open(QdrantOptions options, const StopToken& stop) {
@@ -226,6 +228,7 @@ RestAttempt Connection::rest_once(const RestCall& call, const StopToken& stop) c
     result.attempt.status = reply.status();
     return result;
   }
+  dead_ = false;
   result.reply = *std::move(reply);
   if (!result.reply.good()) {
     const std::string where = fmt::format(
@@ -242,6 +245,12 @@ RestAttempt Connection::rest_once(const RestCall& call, const StopToken& stop) c
   return result;
 }
 
+void Connection::gave_up(const Status& status) const {
+  if (kind_of(status) == ErrorKind::kUnavailable) {
+    dead_ = true;
+  }
+}
+
 Result<std::string> Connection::rest_body(const RestCall& call, const StopToken& stop) const {
   Backoff backoff(options_.retry, wall_timer());
   for (;;) {
@@ -252,7 +261,10 @@ Result<std::string> Connection::rest_body(const RestCall& call, const StopToken&
     if (call.repeat == Repeat::kNever) {
       return result.attempt.status;
     }
-    ARROW_RETURN_NOT_OK(backoff.again(result.attempt, stop));
+    if (Status status = backoff.again(result.attempt, stop); !status.ok()) {
+      gave_up(status);
+      return status;
+    }
   }
 }
 
@@ -261,8 +273,8 @@ Result<std::string> Connection::rest(const RestCall& call, const StopToken& stop
   return wire::result_of(body);
 }
 
-Result<std::unique_ptr<GrpcLane>> Connection::lane() const {
-  return make_grpc_lane(options_, endpoint_);
+Result<BorrowedLane> Connection::lane() const {
+  return idle_lanes_->take();
 }
 
 }  // namespace vecferry::remote

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -7,14 +8,13 @@
 
 #include "vecferry/backends/qdrant/endpoint_internal.h"
 #include "vecferry/backends/qdrant/http_client_internal.h"
+#include "vecferry/backends/qdrant/idle_lanes_internal.h"
 #include "vecferry/backends/qdrant/qdrant_options.h"
 #include "vecferry/backends/qdrant/retry_internal.h"
 #include "vecferry/base/error.h"
 #include "vecferry/wire/features.h"
 
 namespace vecferry::remote {
-
-class GrpcLane;
 
 /// May a request be sent again when it is not known what became of it?
 enum class Repeat { kSafe, kNever };
@@ -59,9 +59,14 @@ class Connection {
   /// The same, the whole body.
   Result<std::string> rest_body(const RestCall& call, const StopToken& stop) const;
 
+  /// For whoever gives up: a server that was not reached for as long as we try counts as dead until
+  /// it answers again.
+  void gave_up(const Status& status) const;
+  bool seems_dead() const { return dead_; }
+
   HttpClient& http() const { return *http_; }
-  /// A channel of its own.
-  Result<std::unique_ptr<GrpcLane>> lane() const;
+  /// A channel of its own while it is held.
+  Result<BorrowedLane> lane() const;
   /// Collection info as gRPC tells it, in the form of REST's `result`.
   Result<std::string> info_over_grpc(std::string_view collection, const StopToken& stop) const;
 
@@ -76,8 +81,10 @@ class Connection {
   Endpoint endpoint_;
   std::unique_ptr<HttpClient> http_;
   wire::Features features_{};
-  std::unique_ptr<GrpcLane> control_lane_;  // for small questions
+  std::shared_ptr<IdleLanes> idle_lanes_;
+  BorrowedLane control_lane_;  // for small questions
   bool uses_grpc_ = false;
+  mutable std::atomic<bool> dead_ = false;
 };
 
 /// "/collections/NAME" with the name percent-encoded.

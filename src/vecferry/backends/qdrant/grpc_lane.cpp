@@ -218,6 +218,11 @@ Result<std::unique_ptr<GrpcLane>> GrpcLane::open(GrpcOptions options) {
   return std::unique_ptr<GrpcLane>(new GrpcLane(std::move(channel)));
 }
 
+bool GrpcLane::broken() const {
+  const auto state = channel_->channel->GetState(false);
+  return state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN;
+}
+
 std::unique_ptr<GrpcCall> GrpcLane::start(const char* method, const GrpcPayload& message,
                                           Milliseconds deadline) {
   auto state = std::make_shared<GrpcCall::State>();

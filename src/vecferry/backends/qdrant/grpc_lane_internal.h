@@ -73,6 +73,8 @@ class GrpcLane {
   GrpcLane(const GrpcLane&) = delete;
   GrpcLane& operator=(const GrpcLane&) = delete;
 
+  /// The connection has failed, and the next call may find it so.
+  bool broken() const;
   /// `method` is a literal: "/qdrant.Points/Scroll".
   std::unique_ptr<GrpcCall> start(const char* method, const GrpcPayload& message,
                                   Milliseconds deadline);

@@ -9,6 +9,7 @@
 
 #include "vecferry/backends/qdrant/aliases_internal.h"
 #include "vecferry/backends/qdrant/connection_internal.h"
+#include "vecferry/backends/qdrant/known_collections_internal.h"
 #include "vecferry/backends/qdrant/plan_scan_internal.h"
 #include "vecferry/backends/qdrant/qdrant_reader_internal.h"
 #include "vecferry/backends/qdrant/qdrant_writer_internal.h"
@@ -25,6 +26,7 @@ constexpr int kLanes = 4;
 constexpr int64_t kBatchBytes = int64_t{2}
                                 << 20;  // larger ones are no faster, and take memory in each lane
 constexpr Milliseconds kDropTimeout{120000};
+constexpr Milliseconds kHelloTimeout{5000};
 
 class QdrantBackend : public Backend {
  public:
@@ -34,7 +36,8 @@ class QdrantBackend : public Backend {
         pace_(std::make_shared<Pace>(
             PaceLimits{.points_per_second = connection_->options().max_points_per_second},
             wall_timer())),
-        shard_keys_(std::make_shared<ShardKeys>()) {}
+        shard_keys_(std::make_shared<ShardKeys>()),
+        known_(std::make_shared<KnownCollections>()) {}
 
   Capabilities capabilities() const override {
     const int lanes = connection_->options().lanes;
@@ -75,7 +78,8 @@ class QdrantBackend : public Backend {
 
   Result<CollectionConfig> describe(std::string_view name, StopToken stop) override {
     ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(*connection_, name, stop));
-    return with_aliases(std::move(facts.config), name, stop);
+    ARROW_ASSIGN_OR_RAISE(facts.config.aliases, aliases_of(*connection_, name, stop));
+    return std::move(facts.config);
   }
 
   Result<uint64_t> count(std::string_view name, const Filter* filter, StopToken stop) override {
@@ -97,6 +101,7 @@ class QdrantBackend : public Backend {
                    .where = connection_->place_of(name),
                    .next = "start the server with cluster.enabled (one node will do)"});
     }
+    const ForgetAfter forget(*known_);
     ARROW_RETURN_NOT_OK(create_collection(*connection_, name, config, stop));
     const std::lock_guard lock(mutex_);
     made_here_.emplace(name);
@@ -109,6 +114,7 @@ class QdrantBackend : public Backend {
   }
 
   Result<bool> take_over(std::string_view name, StopToken stop) override {
+    const ForgetAfter forget(*known_);
     const auto taken = take_over_load(*connection_, name, stop);
     return !taken.ok() && kind_of(taken.status()) == ErrorKind::kNotFound ? Result<bool>(false)
                                                                           : taken;
@@ -122,6 +128,11 @@ class QdrantBackend : public Backend {
 
   Status drop(std::string_view name, StopToken stop) override {
     ARROW_RETURN_NOT_OK(poll(stop));
+    const ForgetAfter forget(*known_);
+    if (connection_->seems_dead()) {  // tried for long already, just now: only if it is back
+      ARROW_RETURN_NOT_OK(
+          connection_->rest_once({.path = "/", .timeout = kHelloTimeout}, stop).attempt.status);
+    }
     Backoff backoff(connection_->options().retry, wall_timer());
     for (bool again = false;; again = true) {
       const auto answer = connection_->rest_once({.method = "DELETE",
@@ -150,6 +161,7 @@ class QdrantBackend : public Backend {
   }
 
   Status finish(std::string_view name, const CollectionConfig& config, StopToken stop) override {
+    const ForgetAfter forget(*known_);
     ARROW_RETURN_NOT_OK(finish_collection(*connection_, name, config, stop));
     const std::lock_guard lock(mutex_);
     made_here_.erase(std::string(name));
@@ -157,6 +169,7 @@ class QdrantBackend : public Backend {
   }
 
   Status change_aliases(std::span<const AliasChange> changes, StopToken stop) override {
+    const ForgetAfter forget(*known_);
     return set_aliases(*connection_, changes, stop);
   }
 
@@ -169,45 +182,30 @@ class QdrantBackend : public Backend {
   Result<std::unique_ptr<PointReader>> open_reader(std::string_view name,
                                                    const ScanOptions& options,
                                                    StopToken stop) override {
-    ARROW_ASSIGN_OR_RAISE(auto facts, facts_for_points(*connection_, name, stop));
-    ARROW_ASSIGN_OR_RAISE(const auto config, with_aliases(std::move(facts.config), name, stop));
-    return open_scroll(connection_, name, config, options, std::move(stop));
+    ARROW_ASSIGN_OR_RAISE(const auto facts, known_->ask(*connection_, name, stop));
+    return open_scroll({.connection = connection_, .known = known_}, name, facts.config, options,
+                       std::move(stop));
   }
 
   Result<std::unique_ptr<PointWriter>> open_writer(std::string_view name, StopToken stop) override {
-    ARROW_ASSIGN_OR_RAISE(auto facts, facts_for_points(*connection_, name, stop));
+    ARROW_ASSIGN_OR_RAISE(auto facts, known_->ask(*connection_, name, stop));
     bool fresh = facts.unfinished.has_value();
     {
       const std::lock_guard lock(mutex_);
       fresh = fresh || made_here_.count(std::string(name)) > 0;
     }
     return make_writer(
-        {.connection = connection_, .pace = pace_, .shard_keys = shard_keys_},
+        {.connection = connection_, .pace = pace_, .shard_keys = shard_keys_, .known = known_},
         {.collection = std::string(name), .config = std::move(facts.config), .fresh = fresh},
         std::move(stop));
   }
 
  private:
-  Result<CollectionConfig> with_aliases(CollectionConfig config, std::string_view name,
-                                        const StopToken& stop) const {
-    ARROW_ASSIGN_OR_RAISE(const auto aliases, all_aliases(*connection_, stop));
-    // The name may be an alias itself.
-    std::string collection(name);
-    if (const auto found = aliases.find(collection); found != aliases.end()) {
-      collection = found->second;
-    }
-    for (const auto& [alias, target] : aliases) {
-      if (target == collection) {
-        config.aliases.push_back(alias);
-      }
-    }
-    return config;
-  }
-
   std::shared_ptr<Connection> connection_;
   bool can_have_shard_keys_;
   std::shared_ptr<Pace> pace_;
   std::shared_ptr<ShardKeys> shard_keys_;
+  std::shared_ptr<KnownCollections> known_;
   std::mutex mutex_;
   std::set<std::string> made_here_;  // not finished; guarded by mutex_
 };

@@ -176,7 +176,7 @@ class MergedReader : public PointReader {
 
 }  // namespace
 
-Result<std::unique_ptr<PointReader>> open_scroll(std::shared_ptr<const Connection> connection,
+Result<std::unique_ptr<PointReader>> open_scroll(const ReaderPlace& place,
                                                  std::string_view collection,
                                                  const CollectionConfig& config,
                                                  const ScanOptions& options, StopToken stop) {
@@ -191,20 +191,20 @@ Result<std::unique_ptr<PointReader>> open_scroll(std::shared_ptr<const Connectio
                   .payload = options.payload,
                   .page_bytes = bytes,
                   .point_bytes = vector_bytes_of(builder->vectors()),
-                  .most_points = most_points_of(config)};
+                  .most_points = most_points_of(config),
+                  .on_error = [known = place.known] { known->forget(); }};
   if (!config.custom_sharding()) {
-    ARROW_ASSIGN_OR_RAISE(auto pages,
-                          ScrollPages::open(std::move(connection), std::move(plan), stop));
+    ARROW_ASSIGN_OR_RAISE(auto pages, ScrollPages::open(place.connection, std::move(plan), stop));
     return std::make_unique<ScrollReader>(std::move(pages), std::move(schema), options.range,
                                           bytes);
   }
-  ARROW_ASSIGN_OR_RAISE(const auto keys, shard_keys_of(*connection, collection, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto keys, shard_keys_of(*place.connection, collection, stop));
   plan.page_bytes = std::max<int64_t>(
       bytes / static_cast<int64_t>(std::max<size_t>(1, keys.size())), int64_t{64} << 10);
   std::vector<KeyCursor> cursors;
   for (const auto& key : keys) {
     plan.shard_key = key;
-    ARROW_ASSIGN_OR_RAISE(auto pages, ScrollPages::open(connection, plan, stop));
+    ARROW_ASSIGN_OR_RAISE(auto pages, ScrollPages::open(place.connection, plan, stop));
     cursors.emplace_back(std::move(pages));
   }
   return std::make_unique<MergedReader>(std::move(cursors), std::move(schema), options.range,

@@ -40,7 +40,21 @@ class QdrantWriter : public PointWriter {
   QdrantWriter(const QdrantWriter&) = delete;
   QdrantWriter& operator=(const QdrantWriter&) = delete;
 
-  Status upsert(const arrow::RecordBatch& batch) override {
+  Status upsert(const arrow::RecordBatch& batch) override { return noted(put_all(batch)); }
+  Status remove(std::span<const PointId> ids) override { return noted(remove_all(ids)); }
+  Status checkpoint() override { return noted(drain()); }
+
+ private:
+  // After an error the collection may not be what it was.
+  Status noted(Status status) {
+    if (!status.ok()) {
+      place_.known->forget();
+      place_.connection->gave_up(status);
+    }
+    return status;
+  }
+
+  Status put_all(const arrow::RecordBatch& batch) {
     ARROW_RETURN_NOT_OK(poll(stop_));
     if (batch.num_rows() == 0) {
       return Status::OK();
@@ -61,7 +75,7 @@ class QdrantWriter : public PointWriter {
     return Status::OK();
   }
 
-  Status remove(std::span<const PointId> ids) override {
+  Status remove_all(std::span<const PointId> ids) {
     ARROW_RETURN_NOT_OK(drain());
     if (!target_.config.custom_sharding()) {
       return remove_under(ids, std::nullopt);
@@ -74,9 +88,6 @@ class QdrantWriter : public PointWriter {
     return Status::OK();
   }
 
-  Status checkpoint() override { return drain(); }
-
- private:
   Status incompatible(std::string what) const {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = std::move(what),

@@ -5,6 +5,7 @@
 
 #include "vecferry/backend/backend.h"
 #include "vecferry/backends/qdrant/connection_internal.h"
+#include "vecferry/backends/qdrant/known_collections_internal.h"
 #include "vecferry/backends/qdrant/pacing_internal.h"
 #include "vecferry/backends/qdrant/shard_keys_internal.h"
 
@@ -15,6 +16,7 @@ struct WriterPlace {
   std::shared_ptr<const Connection> connection{};
   std::shared_ptr<Pace> pace{};
   std::shared_ptr<ShardKeys> shard_keys{};
+  std::shared_ptr<KnownCollections> known{};
 };
 
 struct WriterTarget {

@@ -151,6 +151,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ScrollPages::next() {
     auto reply = lane_ != nullptr ? page_over_grpc() : page_over_rest();
     if (!reply.ok()) {
       ended_ = true;
+      plan_.on_error();
       return widen(reply.status(), to_where(plan_, from));
     }
     learn(builder_->rows(), builder_->bytes());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ struct ScrollPlan {
   int64_t page_bytes = int64_t{4} << 20;
   int64_t point_bytes = 0;                ///< about, before any was seen; 0: not known
   std::optional<uint32_t> most_points{};  ///< a page, by the collection's strict mode
+  std::function<void()> on_error{};       ///< called once, when a page cannot be had
 };
 
 /// The pages of one scroll, in id order. Over gRPC the next page is on its way while this one is
@@ -62,7 +64,7 @@ class ScrollPages {
   std::unique_ptr<PointsBuilder> builder_;
   std::unique_ptr<wire::PointsDecoder> decoder_;
   std::unique_ptr<wire::RestPointsReader> rest_reader_;
-  std::unique_ptr<GrpcLane> lane_;
+  BorrowedLane lane_;
   std::unique_ptr<GrpcCall> call_;  // the page that is on its way
   std::optional<PointId> offset_;   // where the next page begins
   bool ended_ = false;

@@ -74,7 +74,7 @@ class UpsertSender {
 
   std::shared_ptr<const Connection> connection_;
   std::string collection_;
-  std::unique_ptr<GrpcLane> lane_;  // null: REST only
+  BorrowedLane lane_;  // null: REST only
   int64_t most_points_ = std::numeric_limits<int32_t>::max();
 };
 
