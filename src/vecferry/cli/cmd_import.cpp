@@ -37,6 +37,7 @@ void add_import(CLI::App& app, Context& context) {
                    "The new collection; local:DIR/ takes the name from the file (default: the "
                    "default place, the name from the file)");
   add_transfer_options(*verb, *options);
+  add_reembed_options(*verb, options->reembed);
   verb->add_option("--format", options->source.format, "Format of - : json, jsonl or parquet")
       ->type_name("NAME");
   verb->callback([&context, options] {

@@ -88,6 +88,7 @@ Result<PlaceNames> PlaceNames::load(const std::string& config_file, NetworkOptio
     names.default_place_ = kDefaultUrl;
   }
   const std::string path = find_config(config_file);
+  names.config_file_ = path;
   if (path.empty()) {
     return names;
   }

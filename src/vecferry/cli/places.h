@@ -41,10 +41,13 @@ class PlaceNames {
   std::string resolve(const std::string& text) const;
   /// The same for a place: "prod", or nothing for the default place.
   std::string resolve_place(const std::string& text) const;
+  /// The configuration file; empty when there is none.
+  const std::string& config_file() const { return config_file_; }
   /// How to reach the server at `url`; a URL that the file names is reached as it says.
   Result<QdrantOptions> server(const std::string& url) const;
 
  private:
+  std::string config_file_{};
   std::string default_place_{};
   std::vector<Environment> environments_{};
   NetworkOptions network_{};

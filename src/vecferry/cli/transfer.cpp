@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vecferry/cli/exit_code.h"
+#include "vecferry/ops/reembed_estimate.h"
 
 namespace vecferry {
 namespace {
@@ -111,6 +112,20 @@ std::optional<uint64_t> known_points(const OpenedLocation& source, const Selecti
   return std::nullopt;
 }
 
+// Looks at some texts, and asks for a first few vectors.
+Status add_reembed_estimate(const CopyPlan& plan, std::optional<double> price, Json* plan_json,
+                            std::string* shown_plan, const StopToken& stop) {
+  const auto& reembedding = plan.request.selection.reembed;
+  if (reembedding == nullptr) {
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto estimate, estimate_reembedding(plan.points, plan.expected_points,
+                                                                  *reembedding, price, stop));
+  (*plan_json)["reembed"] = to_json(estimate);
+  *shown_plan += bullets("embeds", to_lines(estimate));
+  return Status::OK();
+}
+
 }  // namespace
 
 void add_transfer_options(CLI::App& verb, TransferOptions& options) {
@@ -157,6 +172,9 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
   ARROW_ASSIGN_OR_RAISE(const auto source, open_location(names, source_text, options.source));
   ARROW_ASSIGN_OR_RAISE(auto selection, options.selection.parse());
+  ARROW_ASSIGN_OR_RAISE(
+      selection.reembed,
+      open_reembedding(options.reembed, context, names.config_file(), *distance, options.dry_run));
   options.target.collection_name = source.collection;
   options.target.points_count = known_points(source, selection, context.stop);
   ARROW_ASSIGN_OR_RAISE(const auto target, open_location(names, target_text, options.target));
@@ -177,7 +195,9 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
   for (const auto& note : source.reading_notes) {
     plan_json["notes"].push_back(note);
   }
-  const std::string shown_plan = plan_text(plan, source.reading_notes);
+  std::string shown_plan = plan_text(plan, source.reading_notes);
+  ARROW_RETURN_NOT_OK(
+      add_reembed_estimate(plan, options.reembed.price, &plan_json, &shown_plan, context.stop));
   output.line(plan_json);
   if (options.dry_run) {
     output.text(shown_plan + "  dry run   nothing was written\n");

@@ -5,6 +5,7 @@
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/options.h"
 #include "vecferry/cli/places.h"
+#include "vecferry/cli/reembed.h"
 
 namespace vecferry {
 
@@ -13,6 +14,7 @@ struct TransferOptions {
   SelectionOptions selection{};
   PlaceOptions source{};
   PlaceOptions target{};
+  ReembedWords reembed{};  ///< of `copy` and `import`
   std::string distance = "Cosine";
   std::string memory = "256MiB";
   bool into_existing = false;

@@ -14,6 +14,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Embedding takes seconds a batch of the usual size: smaller ones show progress and end sooner.
+constexpr int64_t kReembedBatchBytes = int64_t{256} << 10;
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -311,7 +314,8 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
                  .collection = request.source.collection,
                  .filter = request.selection.filter,
                  .vectors = request.selection.vectors,
-                 .limit = request.selection.limit};
+                 .limit = request.selection.limit,
+                 .batch_bytes = request.selection.reembed == nullptr ? 0 : kReembedBatchBytes};
   ARROW_ASSIGN_OR_RAISE(plan.points.transforms,
                         transforms_for(request.selection, source_config, request.source.label));
   CollectionConfig arriving = source_config;

@@ -6,13 +6,13 @@
 #include <map>
 
 #include "vecferry/ops/receipt.h"
+#include "vecferry/ops/reembed.h"
 #include "vecferry/transform/provenance.h"
 #include "vecferry/transform/rename_vectors.h"
 #include "vecferry/transform/select_payload.h"
 #include "vecferry/transform/select_vectors.h"
 
 namespace vecferry {
-
 Result<std::vector<std::unique_ptr<Transform>>> transforms_for(const Selection& selection,
                                                                const CollectionConfig& config,
                                                                const std::string& source_label) {
@@ -30,6 +30,10 @@ Result<std::vector<std::unique_ptr<Transform>>> transforms_for(const Selection& 
     }
     ARROW_ASSIGN_OR_RAISE(auto rename, rename_vectors(std::move(names)));
     transforms.push_back(std::move(rename));
+  }
+  if (selection.reembed != nullptr) {
+    // Before the payload is cut down, for the text may be among what is left out.
+    transforms.push_back(reembed(selection.reembed));
   }
   if (!selection.select_payload.empty()) {
     ARROW_ASSIGN_OR_RAISE(auto keep, keep_payload(selection.select_payload));

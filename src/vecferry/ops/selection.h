@@ -12,6 +12,8 @@
 
 namespace vecferry {
 
+class Reembedding;
+
 /// Which points, and what of them, as a person asks for it.
 struct Selection {
   std::shared_ptr<const Filter> filter{};             ///< null: all
@@ -19,6 +21,7 @@ struct Selection {
   std::vector<std::string> drop_payload{};            ///< payload paths to leave out
   std::optional<std::vector<std::string>> vectors{};  ///< by name; none: all
   std::vector<std::pair<std::string, std::string>> rename_vectors{};  ///< old, new
+  std::shared_ptr<Reembedding> reembed{};  ///< null: vectors stay as they are
   bool provenance = false;          ///< add imported_from and imported_at
   std::optional<uint64_t> limit{};  ///< the first points in scan order
 };
