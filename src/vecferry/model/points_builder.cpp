@@ -29,7 +29,8 @@ struct VectorBuffers {
   arrow::TypedBufferBuilder<uint32_t> indices;
   arrow::TypedBufferBuilder<float> values;
   int64_t rows = 0;
-  int64_t inner = 0;  // inner vectors or sparse entries so far
+  int64_t inner = 0;          // inner vectors or sparse entries so far
+  int64_t element_bytes = 0;  // of the batch before: the next one is about as large
 
   int64_t row_bytes() const {
     return static_cast<int64_t>(spec.dim) * static_cast<int64_t>(size_of(spec.element));
@@ -46,6 +47,10 @@ struct VectorBuffers {
     return Status::OK();
   }
 };
+
+int64_t with_margin(int64_t bytes) {
+  return bytes + bytes / 16;
+}
 
 Status wrong_length(const VectorSpec& spec, size_t length) {
   return fail({.kind = ErrorKind::kIncompatible,
@@ -69,6 +74,15 @@ class PointsBuilder::Columns {
   arrow::LargeStringBuilder payloads;
   int64_t rows = 0;
   int64_t bytes = 0;
+  int64_t payload_bytes = 0;  // of the batch before
+
+  // Growing step by step would copy a batch twice.
+  Status make_room() {
+    for (auto& vector : vectors) {
+      ARROW_RETURN_NOT_OK(vector.elements.Reserve(with_margin(vector.element_bytes)));
+    }
+    return payloads.ReserveData(with_margin(payload_bytes));
+  }
 
   // Close the row before: what was not appended is absent.
   Status complete_row() {
@@ -136,6 +150,9 @@ int64_t PointsBuilder::bytes() const {
 
 Status PointsBuilder::start_point(const PointId& id, std::optional<std::string_view> shard_key) {
   ARROW_RETURN_NOT_OK(columns_->complete_row());
+  if (columns_->rows == 0) {
+    ARROW_RETURN_NOT_OK(columns_->make_room());
+  }
   if (id.is_uuid) {
     ARROW_RETURN_NOT_OK(columns_->ids.AppendNull());
     ARROW_RETURN_NOT_OK(columns_->uuids.Append(id.uuid.data()));
@@ -279,7 +296,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> PointsBuilder::finish() {
       data = arrow::ArrayData::Make(type, rows, {validity}, {index_lists, value_lists}, nulls);
     } else {
       std::shared_ptr<arrow::Buffer> elements;
-      ARROW_RETURN_NOT_OK(vector.elements.Finish(&elements));
+      vector.element_bytes = vector.elements.length();
+      const bool roomy =
+          vector.elements.capacity() > with_margin(with_margin(vector.element_bytes));
+      ARROW_RETURN_NOT_OK(vector.elements.Finish(&elements, roomy));
       const bool multi = vector.spec.kind == VectorKind::kMulti;
       const auto& dense_type = multi ? type->field(0)->type() : type;
       const int64_t inner_rows = multi ? vector.inner : rows;
@@ -296,6 +316,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> PointsBuilder::finish() {
     vector.rows = 0;
     vector.inner = 0;
   }
+  columns_->payload_bytes = columns_->payloads.value_data_length();
   ARROW_ASSIGN_OR_RAISE(auto payloads, columns_->payloads.Finish());
   arrays.push_back(std::move(payloads));
   columns_->rows = 0;

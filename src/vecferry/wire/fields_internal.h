@@ -121,6 +121,10 @@ class FieldWriter {
   explicit FieldWriter(std::string* out) : out_(*out) {}
 
   void varint(uint64_t value) {
+    if (value < 0x80) {  // tags, and most lengths
+      out_.push_back(static_cast<char>(value));
+      return;
+    }
     char buffer[10];
     size_t size = 0;
     while (value >= 0x80) {

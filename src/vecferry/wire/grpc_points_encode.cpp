@@ -287,6 +287,14 @@ std::string upsert_head(const UpsertOptions& options) {
   return out;
 }
 
+// Room for so many more points of about this size: growing step by step would copy it all twice.
+void reserve_alike(size_t point_bytes, int64_t points, int64_t max_bytes, std::string* out) {
+  constexpr size_t kMost = size_t{64} << 20;
+  const size_t wanted = point_bytes * static_cast<size_t>(points) * 17 / 16;
+  out->reserve(
+      std::min({out->size() + wanted, static_cast<size_t>(max_bytes) + point_bytes, kMost}));
+}
+
 void append_upsert_tail(const UpsertOptions& options, std::optional<std::string_view> shard_key,
                         std::string* out) {
   FieldWriter writer(out);
@@ -388,8 +396,9 @@ Result<EncodedUpsert> encode_upsert(const PointsView& points, int64_t first_row,
     } else if (encoded.points > 0 && static_cast<int64_t>(encoded.message.size()) > max_bytes) {
       encoded.message.resize(before);  // the next request takes this row
       break;
-    } else {
-      ++encoded.points;
+    } else if (++encoded.points == 1) {
+      reserve_alike(encoded.message.size() - before, points.rows() - encoded.next_row, max_bytes,
+                    &encoded.message);
     }
   }
   if (encoded.points == 0) {

@@ -11,7 +11,7 @@
 namespace vecferry::remote {
 namespace {
 
-constexpr int64_t kBatchBytes = int64_t{4} << 20;
+constexpr int64_t kBatchBytes = int64_t{2} << 20;
 
 IdRange nothing() {
   return {.from = PointId::of(uint64_t{0}), .to = PointId::of(uint64_t{0})};
