@@ -5,8 +5,9 @@
 
 A and B are HOST:PORT of REST, gRPC at the next port; COLLECTION is in A. In B collections named
 `bench-*` are made and dropped. The bare loop (bench/support/bare_grpc.cpp) scrolls and upserts and
-does nothing else, without compression, waiting for each write. Prints medians and ratios, and what
-each run took. Peak memory is vecferry's own (VmHWM of the process).
+does nothing else, without compression, waiting for each write. A verification reads both servers at
+once, so what stands beside it is two bare scrolls at once, one of each. Prints medians and ratios,
+and what each run took. Peak memory is vecferry's own (VmHWM of the process).
 """
 
 import argparse
@@ -47,6 +48,15 @@ def run(command):
     if status != 0:
         raise SystemExit(f"{' '.join(command)}\n{output.decode()}{errors.decode()}")
     return seconds, usage.ru_maxrss / 1024, output.decode().splitlines()[-1]
+
+
+def both(commands):
+    """Seconds until the last of these bare loops has ended, by their own clocks."""
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for command in commands]
+    lines = [process.communicate()[0] for process in processes]
+    if any(process.returncode != 0 for process in processes):
+        raise SystemExit(f"{commands}: {lines}")
+    return max(json.loads(line)["seconds"] for line in lines)
 
 
 def main():
@@ -92,6 +102,11 @@ def main():
             note(f"{transport}: copy and verify, whole", seconds, memory)
             note(f"{transport}: copy alone", receipt["receipt"]["copy_seconds"])
             settle(options.b, f"bench-{transport}")
+            note(
+                "bare scroll, both at once",
+                both([[bare, "scroll", grpc(options.a), name, lanes],
+                      [bare, "scroll", grpc(options.b), f"bench-{transport}", lanes]]),
+            )  # fmt: skip
             seconds, memory, line = run(ours(transport, "verify", source, target))
             assert json.loads(line)["equal"], line
             note(f"{transport}: verify", seconds, memory)
@@ -100,8 +115,9 @@ def main():
     medians = {what: statistics.median(s for s, _ in runs) for what, runs in taken.items()}
     print()
     for what, seconds in medians.items():
-        beside = "bare scroll" if "verify" in what and "whole" not in what else "bare copy"
-        ratio = f"{medians[beside] / seconds:5.2f} of {beside}" if ":" in what else ""
+        verify = "verify" in what and "whole" not in what
+        beside = "bare scroll, both at once" if verify else "bare copy"
+        ratio = f"{medians[beside] / seconds:5.2f} of {beside}" if ": " in what else ""
         print(f"{what:32} {seconds:7.2f} s  {ratio}")
 
 
