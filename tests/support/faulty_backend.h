@@ -82,6 +82,18 @@ class FaultyBackend : public Backend {
   Result<CollectionConfig> describe(std::string_view name, StopToken stop) override;
   Result<uint64_t> count(std::string_view name, const Filter* filter, StopToken stop) override;
   Status create(std::string_view name, const CollectionConfig& config, StopToken stop) override;
+  Result<bool> abandoned(std::string_view name, StopToken stop) override {
+    return inner_.abandoned(name, stop);
+  }
+  Result<bool> take_over(std::string_view name, StopToken stop) override {
+    return inner_.take_over(name, stop);
+  }
+  Status duplicate(std::string_view from, std::string_view to, StopToken stop) override {
+    return inner_.duplicate(from, to, stop);
+  }
+  Result<std::vector<std::string>> losses(const CollectionConfig& config, StopToken stop) override {
+    return inner_.losses(config, stop);
+  }
   Status drop(std::string_view name, StopToken stop) override;
   Status finish(std::string_view name, const CollectionConfig& config, StopToken stop) override;
   Status change_aliases(std::span<const AliasChange> changes, StopToken stop) override;

@@ -29,6 +29,7 @@ struct Capabilities {
   bool remove = true;                  ///< PointWriter::remove works
   bool upsert_existing = true;         ///< a written id that exists is replaced; false: append only
   bool ordered = true;                 ///< readers give rows in id order
+  bool duplicates = false;             ///< duplicate works
   bool splittable = true;              ///< plan_scan can give more than one range
   bool non_finite = true;              ///< vectors may hold NaN and infinities
   bool normalises_cosine = false;      ///< stores Cosine float vectors as unit vectors
@@ -100,14 +101,14 @@ class Backend {
   /// `create` takes its place. Places where such a load is invisible have none to tell of.
   virtual Result<bool> abandoned(std::string_view /*name*/, StopToken /*stop*/) { return false; }
   /// Such a load becomes this process's: what it wrote stays, and `open_writer` goes on with it.
-  /// False when there is none.
+  /// True also for an unfinished load that is this process's already; false when there is none.
   virtual Result<bool> take_over(std::string_view /*name*/, StopToken /*stop*/) { return false; }
-  /// Make `to` as `create` does, holding all that `from` of this place holds, its vector index
-  /// included; `finish` ends it. False, and nothing made, when the place has no quicker way than
-  /// copying points. Errors: those of `create`.
-  virtual Result<bool> duplicate(std::string_view /*from*/, std::string_view /*to*/,
-                                 StopToken /*stop*/) {
-    return false;
+  /// Make `to` as `create` does, holding all that `from` of this place holds bit by bit, its vector
+  /// index included; `finish` ends it. Errors: those of `create`; kIncompatible unless the place
+  /// `duplicates`.
+  virtual Status duplicate(std::string_view /*from*/, std::string_view /*to*/, StopToken /*stop*/) {
+    return fail(
+        {.kind = ErrorKind::kIncompatible, .what = "this place does not duplicate collections"});
   }
   /// What of this configuration the place cannot keep: sentences for the plan, before anything is
   /// written.
@@ -119,6 +120,11 @@ class Backend {
   virtual Status drop(std::string_view name, StopToken stop) = 0;
   /// Payload indexes, thresholds, durability, visibility; wait until ready.
   virtual Status finish(std::string_view name, const CollectionConfig& config, StopToken stop) = 0;
+  /// Why a finished collection is not as it will be, in words ("yellow: it is being optimised");
+  /// empty when it is ready. Errors: kNotFound.
+  virtual Result<std::string> unready(std::string_view /*name*/, StopToken /*stop*/) {
+    return std::string();
+  }
   /// All or none where the place can.
   virtual Status change_aliases(std::span<const AliasChange> changes, StopToken stop) = 0;
   /// At most `parts` ranges that cover every id once.

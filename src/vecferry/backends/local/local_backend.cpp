@@ -18,7 +18,8 @@ class LocalBackend : public Backend {
       : place_(std::move(place)), options_(std::move(options)) {}
 
   Capabilities capabilities() const override {
-    return {.normalises_cosine = true,
+    return {.duplicates = true,
+            .normalises_cosine = true,
             .rounds_payload_floats = true,
             .max_payload_depth = kMaxPayloadDepth};
   }
@@ -50,6 +51,16 @@ class LocalBackend : public Backend {
   Status create(std::string_view name, const CollectionConfig& config, StopToken stop) override {
     ARROW_RETURN_NOT_OK(poll(stop));
     return place_->create(name, config);
+  }
+
+  Result<bool> take_over(std::string_view name, StopToken stop) override {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    return place_->is_loading(name);
+  }
+
+  Status duplicate(std::string_view from, std::string_view to, StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto collection, place_->resolve(from));
+    return place_->duplicate(collection, to, stop);
   }
 
   Status drop(std::string_view name, StopToken stop) override {

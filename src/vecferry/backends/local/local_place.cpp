@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "vecferry/backends/local/copy_tree.h"
 #include "vecferry/base/kill_point.h"
 #include "vecferry/base/log.h"
 
@@ -339,6 +340,42 @@ Status LocalPlace::create(std::string_view collection, const CollectionConfig& c
   opened.load->config.aliases.clear();
   open_.emplace(std::string(collection), std::move(opened));
   VECFERRY_KILL_POINT("local.created");
+  return Status::OK();
+}
+
+bool LocalPlace::is_loading(std::string_view collection) const {
+  const std::lock_guard guard(mutex_);
+  return loading(collection);
+}
+
+Status LocalPlace::duplicate(std::string_view from, std::string_view collection,
+                             const StopToken& stop) {
+  const std::lock_guard guard(mutex_);
+  ARROW_RETURN_NOT_OK(check_new_name(collection));
+  ARROW_RETURN_NOT_OK(lock_to_write());
+  ARROW_ASSIGN_OR_RAISE(auto record, layout_.read_record(from));
+  // Closed, its files are all there is of it. Whoever writes through us waits for the lock.
+  ARROW_RETURN_NOT_OK(close(from));
+  ARROW_ASSIGN_OR_RAISE(const int64_t bytes, size_of_tree(layout_.folder(from)));
+  ARROW_RETURN_NOT_OK(check_space(bytes / 4));  // which reserves for four times what is written
+  ARROW_RETURN_NOT_OK(layout_.make_folder(collection));
+  VECFERRY_KILL_POINT("local.duplicating");
+  const Status copied = copy_tree(layout_.shard(from), layout_.shard(collection), stop);
+  auto shard = copied.ok()
+                   ? engine::Shard::open(layout_.shard(collection), record.config, {.wal = true})
+                   : Result<SharedShard>(copied);
+  if (!shard.ok()) {
+    remove_folder(layout_.folder(collection));
+    return at(collection, shard.status());
+  }
+  Open opened{.shard = *std::move(shard),
+              .load = CollectionRecord{.name = std::string(collection),
+                                       .config = std::move(record.config),
+                                       .created_at = utc_now(),
+                                       .engine_version = engine::engine_version()}};
+  opened.load->config.aliases.clear();
+  open_.emplace(std::string(collection), std::move(opened));
+  VECFERRY_KILL_POINT("local.duplicated");
   return Status::OK();
 }
 

@@ -50,6 +50,10 @@ class LocalPlace {
   Result<SharedShard> shard_to_write(std::string_view collection);
 
   Status create(std::string_view collection, const CollectionConfig& config);
+  /// As `create`, holding all that `from` holds: its files are copied as they are.
+  Status duplicate(std::string_view from, std::string_view collection, const StopToken& stop);
+  /// Is it being loaded by this process?
+  bool is_loading(std::string_view collection) const;
   Status finish(std::string_view collection, const CollectionConfig& config,
                 const LocalOptions& options, const StopToken& stop);
   Status drop(std::string_view collection);

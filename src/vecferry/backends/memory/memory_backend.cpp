@@ -94,6 +94,13 @@ class MemoryBackend : public Backend {
     return Status::OK();
   }
 
+  Result<bool> take_over(std::string_view name, StopToken stop) override {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    const std::lock_guard lock(state_.mutex);
+    const auto found = state_.collections.find(name);
+    return found != state_.collections.end() && !found->second->finished;
+  }
+
   Status drop(std::string_view name, StopToken stop) override {
     ARROW_RETURN_NOT_OK(poll(stop));
     ARROW_RETURN_NOT_OK(check_writable());
