@@ -1,24 +1,40 @@
 #include "vecferry/base/kill_point.h"
 
+#include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 
 namespace vecferry {
 namespace {
 
-std::string& armed() {
-  static std::string name;
-  return name;
+struct Armed {
+  std::string name{};
+  std::atomic<long> left{0};  // NOLINT(google-runtime-int): what strtol gives
+};
+
+Armed& armed() {
+  static Armed point;
+  return point;
 }
 
 }  // namespace
 
 void arm_kill_point(std::string_view name) {
-  armed() = name;
+  Armed& point = armed();
+  point.name = name;
+  point.left = 0;
+  if (!name.empty() && name.front() == '#') {
+    point.left = std::strtol(point.name.c_str() + 1, nullptr, 10);
+  }
 }
 
 void pass_kill_point(std::string_view name) {
-  if (!armed().empty() && armed() == name) {
+  Armed& point = armed();
+  if (point.name.empty()) {
+    return;
+  }
+  if (point.name == name || (point.left > 0 && --point.left == 0)) {
     ::raise(SIGKILL);
   }
 }

@@ -1,11 +1,18 @@
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
+#include "vecferry/base/kill_point.h"
 #include "vecferry/cli/app.h"
 #include "vecferry/cli/exit_code.h"
 #include "vecferry/cli/signals.h"
 
 int main(int argc, char** argv) {
+#ifdef VECFERRY_TEST_BUILD
+  if (const char* point = std::getenv("VECFERRY_KILL_POINT"); point != nullptr) {
+    vecferry::arm_kill_point(point);
+  }
+#endif
   vecferry::SignalWatcher signals;  // before any other thread, so that all inherit its mask
   try {
     return vecferry::run_app(argc, argv, signals);
