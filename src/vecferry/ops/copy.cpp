@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "vecferry/model/vector_label.h"
+#include "vecferry/ops/vector_fit.h"
 #include "vecferry/pipeline/compare.h"
 
 namespace vecferry {
@@ -14,42 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Embedding takes seconds a batch of the usual size: smaller ones show progress and end sooner.
-constexpr int64_t kReembedBatchBytes = int64_t{256} << 10;
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// A table of the vectors of both sides, for a target that does not take the points.
-std::string vector_table(const CollectionConfig& source, const CollectionConfig& target) {
-  const auto row = [](const CollectionConfig& config) {
-    std::string text;
-    for (const auto& spec : config.vectors) {
-      text +=
-          fmt::format("{}{}: {} {}{} {}", text.empty() ? "" : "; ", vector_label(spec.name),
-                      to_string(spec.kind), to_string(spec.element),
-                      spec.dim > 0 ? fmt::format("[{}]", spec.dim) : "", to_string(spec.distance));
-    }
-    return text.empty() ? std::string("no vectors") : text;
-  };
-  return fmt::format("source has {}; target has {}", row(source), row(target));
-}
-
-// Points of one kind do not go into vectors of another, nor under another distance.
-Status check_same_vectors(const CollectionConfig& source, const CollectionConfig& target) {
-  for (const auto& spec : source.vectors) {
-    const auto other = target.vector(spec.name);
-    if (!other.ok() || other->kind != spec.kind || other->dim != spec.dim ||
-        other->distance != spec.distance) {
-      return fail({.kind = ErrorKind::kIncompatible,
-                   .what = vector_label(spec.name) + " does not fit the collection that exists",
-                   .where = vector_table(source, target),
-                   .next = "choose or rename vectors (--vectors, --rename-vector), or copy into a "
-                           "new collection"});
-    }
-  }
-  return Status::OK();
 }
 
 // A file holds one collection: whatever its name is, the place is taken.
@@ -314,8 +280,7 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
                  .collection = request.source.collection,
                  .filter = request.selection.filter,
                  .vectors = request.selection.vectors,
-                 .limit = request.selection.limit,
-                 .batch_bytes = request.selection.reembed == nullptr ? 0 : kReembedBatchBytes};
+                 .limit = request.selection.limit};
   ARROW_ASSIGN_OR_RAISE(plan.points.transforms,
                         transforms_for(request.selection, source_config, request.source.label));
   CollectionConfig arriving = source_config;

@@ -1,0 +1,108 @@
+#include "vecferry/ops/load_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "vecferry/ops/id_file.h"
+#include "vecferry/pipeline/row_choices.h"
+#include "vecferry/transform/remap_ids.h"
+#include "vecferry/transform/stamp_payload.h"
+
+namespace vecferry {
+namespace {
+
+// Several choices at once: a point must pass them all.
+class AllOf : public RowChoice {
+ public:
+  explicit AllOf(std::vector<std::shared_ptr<const RowChoice>> choices)
+      : choices_(std::move(choices)) {}
+
+  Result<std::shared_ptr<arrow::RecordBatch>> keep(
+      const std::shared_ptr<arrow::RecordBatch>& batch) const override {
+    std::shared_ptr<arrow::RecordBatch> kept = batch;
+    for (const auto& choice : choices_) {
+      ARROW_ASSIGN_OR_RAISE(kept, choice->keep(kept));
+    }
+    return kept;
+  }
+
+ private:
+  std::vector<std::shared_ptr<const RowChoice>> choices_;
+};
+
+Result<IdList> list_of(const std::filesystem::path& file) {
+  ARROW_ASSIGN_OR_RAISE(auto ids, read_ids(file));
+  return std::make_shared<const std::vector<PointId>>(std::move(ids));
+}
+
+Result<std::shared_ptr<const RowChoice>> rows_of(const LoadSource& source,
+                                                 const std::filesystem::path& files) {
+  std::vector<std::shared_ptr<const RowChoice>> choices;
+  if (source.part) {
+    choices.push_back(choose_part(static_cast<uint32_t>(source.part->parts),
+                                  static_cast<uint32_t>(source.part->index)));
+  }
+  if (!source.only.empty()) {
+    ARROW_ASSIGN_OR_RAISE(auto ids, list_of(files / source.only));
+    choices.push_back(choose_ids(std::move(ids), Listed::kKept));
+  }
+  if (!source.leave_out.empty()) {
+    ARROW_ASSIGN_OR_RAISE(auto ids, list_of(files / source.leave_out));
+    choices.push_back(choose_ids(std::move(ids), Listed::kLeftOut));
+  }
+  if (choices.size() > 1) {
+    return std::make_shared<AllOf>(std::move(choices));
+  }
+  return choices.empty() ? nullptr : choices.front();
+}
+
+Status add(std::unique_ptr<Transform> transform, OpenedSource* source) {
+  ARROW_ASSIGN_OR_RAISE(source->config, transform->config(source->config));
+  source->transforms.push_back(transform->describe());
+  source->points.transforms.push_back(std::move(transform));
+  return Status::OK();
+}
+
+}  // namespace
+
+Result<OpenedSource> open_load_source(const LoadSource& source, const std::filesystem::path& files,
+                                      PlaceOpener& places, StopToken stop) {
+  OpenedSource opened;
+  ARROW_ASSIGN_OR_RAISE(opened.end, places.open_source(source.address, source.reading, stop));
+  Backend& backend = *opened.end.backend;
+  ARROW_ASSIGN_OR_RAISE(opened.config, backend.describe(opened.end.collection, stop));
+  opened.points.backend = &backend;
+  opened.points.collection = opened.end.collection;
+  opened.points.filter = source.selection.filter;
+  opened.points.vectors = source.selection.vectors;
+  opened.points.limit = source.selection.limit;
+  ARROW_ASSIGN_OR_RAISE(opened.points.rows, rows_of(source, files));
+  ARROW_ASSIGN_OR_RAISE(auto selected,
+                        transforms_for(source.selection, opened.config, source.label));
+  for (auto& transform : selected) {
+    ARROW_RETURN_NOT_OK(add(std::move(transform), &opened));
+  }
+  if (!source.remap.empty()) {
+    ARROW_ASSIGN_OR_RAISE(auto ids, list_of(files / source.remap));
+    opened.points.keeps_ids = ids->empty();
+    ARROW_RETURN_NOT_OK(add(remap_ids(source.label, std::move(ids)), &opened));
+  }
+  if (!source.merged_from.empty()) {
+    ARROW_RETURN_NOT_OK(add(stamp_payload("merged_from", source.merged_from), &opened));
+  }
+  return opened;
+}
+
+Status adapt_to(const CollectionConfig& target_config, const Backend& target,
+                OpenedSource* source) {
+  ARROW_ASSIGN_OR_RAISE(auto adaptation,
+                        adapt(source->config, facts_of(source->points.backend->capabilities()),
+                              target_config, facts_of(target.capabilities())));
+  source->losses = std::move(adaptation.losses);
+  for (auto& transform : adaptation.transforms) {
+    ARROW_RETURN_NOT_OK(add(std::move(transform), source));
+  }
+  return Status::OK();
+}
+
+}  // namespace vecferry

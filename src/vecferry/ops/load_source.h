@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "vecferry/ops/steps.h"
+#include "vecferry/pipeline/source.h"
+
+namespace vecferry {
+
+/// A LoadSource, opened: its points with all that changes them on the way.
+struct OpenedSource {
+  OpenedEnd end{};
+  Source points{};
+  CollectionConfig config{};              ///< of the points as they arrive
+  std::vector<std::string> transforms{};  ///< sentences
+  std::vector<std::string> losses{};      ///< what the target cannot hold
+};
+
+/// `files` is the operation's folder, for lists of ids.
+/// Errors: those of opening and of the choices made (kUsage, kNotFound), kCorrupt for a list.
+Result<OpenedSource> open_load_source(const LoadSource& source, const std::filesystem::path& files,
+                                      PlaceOpener& places, StopToken stop);
+
+/// Add what must happen to the points so that `target`, with this configuration, holds exactly what
+/// it is given. Errors: kIncompatible when it cannot.
+Status adapt_to(const CollectionConfig& target_config, const Backend& target, OpenedSource* source);
+
+}  // namespace vecferry

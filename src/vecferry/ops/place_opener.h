@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "vecferry/ops/endpoint.h"
+
+namespace vecferry {
+
+/// One end of an operation, opened.
+struct OpenedEnd {
+  std::shared_ptr<Backend> backend{};
+  std::string collection{};
+  std::string label{};    ///< the location as people write it
+  std::string address{};  ///< the same from any folder and however it was typed; no secrets in it
+
+  Endpoint endpoint() const {
+    return {.backend = backend.get(), .collection = collection, .label = label};
+  }
+};
+
+/// What a file does not say about itself.
+struct ReadingOptions {
+  Distance distance = Distance::kCosine;
+  std::string original_id_key{};
+
+  friend bool operator==(const ReadingOptions&, const ReadingOptions&) = default;
+};
+
+/// Opens places by address: the front end's, which knows about keys and configuration files. An
+/// operation that is resumed or undone in another process finds its places through it.
+/// Thread: one caller at a time.
+class PlaceOpener {
+ public:
+  virtual ~PlaceOpener() = default;
+  virtual Result<OpenedEnd> open_source(const std::string& address, const ReadingOptions& options,
+                                        StopToken stop) = 0;
+  /// `build_index`: a place that leaves its vector index for later builds it when it finishes.
+  virtual Result<OpenedEnd> open_target(const std::string& address, bool build_index,
+                                        StopToken stop) = 0;
+};
+
+}  // namespace vecferry

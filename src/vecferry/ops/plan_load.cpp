@@ -1,0 +1,173 @@
+#include "vecferry/ops/plan_load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "vecferry/backend/location.h"
+#include "vecferry/ops/alias_map.h"
+#include "vecferry/ops/load_source.h"
+#include "vecferry/ops/step_run_internal.h"
+
+namespace vecferry {
+namespace {
+
+std::string_view place_of(const OpenedEnd& end) {
+  return std::string_view(end.address).substr(0, end.address.rfind('/'));
+}
+
+bool is_everything(const LoadSource& source) {
+  const Selection& selection = source.selection;
+  return selection.filter == nullptr && selection.select_payload.empty() &&
+         selection.drop_payload.empty() && !selection.vectors && selection.rename_vectors.empty() &&
+         !selection.provenance && !selection.limit && !source.part && source.only.empty() &&
+         source.leave_out.empty() && source.remap.empty() && source.merged_from.empty();
+}
+
+Status check_target(const std::vector<LoadSource>& sources, const OpenedEnd& target,
+                    PlannedLoad* planned, const StopToken& stop) {
+  const auto capabilities = target.backend->capabilities();
+  if (!capabilities.writable || !capabilities.many_collections) {
+    return fail({.kind = ErrorKind::kIncompatible,
+                 .what = "the target is no place for collections",
+                 .where = target.label,
+                 .next = "name a local:DIR place or a server; `vecferry copy` writes files"});
+  }
+  ARROW_RETURN_NOT_OK(check_collection_name(target.collection));
+  for (const auto& source : sources) {
+    if (source.address == target.address) {
+      return fail({.kind = ErrorKind::kUsage,
+                   .what = "source and target are the same",
+                   .where = target.label,
+                   .next = "give the new collection another name"});
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, stop));
+  if (!config) {
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const bool abandoned, target.backend->abandoned(target.collection, stop));
+  if (abandoned) {
+    planned->notes.push_back("takes the place of an unfinished load whose process has died");
+    return Status::OK();
+  }
+  return fail({.kind = ErrorKind::kExists,
+               .what = fmt::format("'{}' exists already", target.label),
+               .where = target.label,
+               .next = "choose another name, or drop it first"});
+}
+
+template <typename T>
+void append(const std::vector<T>& more, std::vector<T>* all) {
+  for (const auto& each : more) {
+    if (std::find(all->begin(), all->end(), each) == all->end()) {
+      all->push_back(each);
+    }
+  }
+}
+
+}  // namespace
+
+LoadSource whole_source(const OpenedEnd& end) {
+  return {.address = end.address, .label = end.label};
+}
+
+bool same_place(const OpenedEnd& a, const OpenedEnd& b) {
+  return place_of(a) == place_of(b) && a.backend->capabilities().many_collections &&
+         b.backend->capabilities().many_collections;
+}
+
+Result<OpenedEnd> beside(const OpenedEnd& end, const std::string& name) {
+  if (!end.backend->capabilities().many_collections) {
+    return fail({.kind = ErrorKind::kIncompatible,
+                 .what = "a file holds one collection",
+                 .where = end.label,
+                 .next = "name a collection of a local:DIR place or of a server"});
+  }
+  if (name.find('/') != std::string::npos) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = fmt::format("'{}' is to be a bare name in the same place", name),
+                 .where = end.label,
+                 .next = "`vecferry copy` takes a collection to another place"});
+  }
+  ARROW_RETURN_NOT_OK(check_collection_name(name));
+  OpenedEnd other = end;
+  other.collection = name;
+  const std::string encoded = percent_encode(name);
+  other.address = end.address.substr(0, end.address.rfind('/') + 1) + encoded;
+  other.label = end.label.substr(0, end.label.rfind('/') + 1) + encoded;
+  return other;
+}
+
+Result<CollectionConfig> describe_collection(const OpenedEnd& end, StopToken stop) {
+  ARROW_ASSIGN_OR_RAISE(auto config, end.backend->describe(end.collection, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto aliases, alias_map(*end.backend, stop));
+  if (const auto alias = aliases.find(end.collection); alias != aliases.end()) {
+    return fail(
+        {.kind = ErrorKind::kUsage,
+         .what = fmt::format("'{}' is an alias of '{}'", end.collection, alias->second),
+         .where = end.label,
+         .next = fmt::format("name '{}' itself; `vecferry alias` changes aliases", alias->second)});
+  }
+  return config;
+}
+
+std::optional<uint64_t> known_points(const OpenedEnd& end, StopToken stop) {
+  const auto collections = end.backend->list(stop);
+  if (collections.ok()) {
+    for (const auto& summary : *collections) {
+      if (summary.name == end.collection) {
+        return summary.points_count;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
+                              PlaceOpener& places, StopToken stop) {
+  PlannedLoad planned;
+  ARROW_RETURN_NOT_OK(check_target(sources, target, &planned, stop));
+  planned.step.sources = sources;
+  planned.step.target = target.address;
+  planned.step.target_label = target.label;
+  planned.points = 0;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto opened, open_load_source(sources[i], {}, places, stop));
+    for (const auto& spec : opened.config.vectors) {
+      ARROW_RETURN_NOT_OK(check_vector_name(spec.name));
+    }
+    if (i == 0) {
+      planned.step.whole = sources.size() == 1 && is_everything(sources[0]) &&
+                           same_place(opened.end, target) &&
+                           target.backend->capabilities().duplicates;
+      if (!planned.step.whole) {
+        ARROW_RETURN_NOT_OK(adapt_to(opened.config, *target.backend, &opened));
+      }
+      planned.step.config = opened.config;
+      planned.step.config.aliases.clear();
+      ARROW_ASSIGN_OR_RAISE(planned.losses, target.backend->losses(opened.config, stop));
+    } else {
+      ARROW_RETURN_NOT_OK(adapt_to(planned.step.config, *target.backend, &opened));
+    }
+    append(opened.losses, &planned.losses);
+    append(opened.transforms, &planned.transforms);
+    const auto points = is_everything(sources[i]) ? known_points(opened.end, stop) : std::nullopt;
+    planned.points =
+        planned.points && points ? std::optional(*planned.points + *points) : std::nullopt;
+  }
+  return planned;
+}
+
+void say(const PlannedLoad& load, OperationPlan* plan) {
+  append(load.losses, &plan->losses);
+  append(load.transforms, &plan->transforms);
+  append(load.notes, &plan->notes);
+  plan->route = load.step.whole ? "duplicate" : plan->route;
+  plan->writes.push_back(load.step.target_label);
+  plan->locks.push_back(load.step.target);
+}
+
+}  // namespace vecferry

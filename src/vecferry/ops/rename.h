@@ -1,0 +1,21 @@
+#pragma once
+
+#include "vecferry/ops/operation.h"
+
+namespace vecferry {
+
+struct RenameRequest {
+  OpenedEnd source{};
+  std::string new_name{};
+  bool keep_alias = false;  ///< the old name leads to the new collection
+  bool backup = true;
+  bool build_index = false;
+  int64_t memory_bytes = int64_t{256} << 20;
+};
+
+/// Backup, copy under the new name, proof, aliases over in one request, the old one dropped last.
+/// Errors: as plan_load; kUsage for an alias.
+Result<OperationPlan> plan_rename(const RenameRequest& request, PlaceOpener& places,
+                                  StopToken stop);
+
+}  // namespace vecferry

@@ -1,0 +1,240 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "vecferry/base/kill_point.h"
+#include "vecferry/ops/journalled_lanes_internal.h"
+#include "vecferry/ops/load_source.h"
+#include "vecferry/ops/repair.h"
+#include "vecferry/ops/step_run_internal.h"
+#include "vecferry/pipeline/compare.h"
+#include "vecferry/pipeline/copy.h"
+
+namespace vecferry {
+namespace {
+
+// What of the target is there when the step begins, or begins again.
+enum class Found { kNothing, kOurLoad, kComplete };
+
+Result<Found> look(const LoadStep& step, const OpenedEnd& target, StepRun& run) {
+  ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, run.stop));
+  if (!config) {
+    return Found::kNothing;
+  }
+  // Between the collection and the note that we made it the process may have died.
+  ARROW_ASSIGN_OR_RAISE(const bool ours, target.backend->take_over(target.collection, run.stop));
+  if (ours) {
+    return run.facts.made ? Found::kOurLoad : Found::kNothing;
+  }
+  if (run.facts.finished) {
+    return Found::kComplete;
+  }
+  return fail(
+      {.kind = ErrorKind::kExists,
+       .what = fmt::format("'{}' exists by now, and is not this operation's", step.target_label),
+       .where = step.target_label,
+       .next = "move it away or choose another name"});
+}
+
+class Load {
+ public:
+  Load(const LoadStep& step, StepRun& run) : step_(step), run_(run) {}
+
+  Status carry_out() {
+    ARROW_ASSIGN_OR_RAISE(target_,
+                          run_.places.open_target(step_.target, step_.build_index, run_.stop));
+    for (const auto& source : step_.sources) {
+      ARROW_ASSIGN_OR_RAISE(auto opened,
+                            open_load_source(source, run_.files(), run_.places, run_.stop));
+      if (!step_.whole) {
+        ARROW_RETURN_NOT_OK(adapt_to(step_.config, *target_.backend, &opened));
+      }
+      sources_.push_back(std::move(opened));
+    }
+    ARROW_ASSIGN_OR_RAISE(const Found found, look(step_, target_, run_));
+    if (found != Found::kComplete) {
+      if (found == Found::kNothing) {
+        ARROW_RETURN_NOT_OK(make());
+      }
+      ARROW_RETURN_NOT_OK(fill());
+      run_.progress.begin(Phase::kFinishing, 0);
+      // Said before it is done: what is visible under this name from now on is ours.
+      run_.facts.finished = true;
+      ARROW_RETURN_NOT_OK(run_.note());
+      VECFERRY_KILL_POINT("load.finishing");
+      ARROW_RETURN_NOT_OK(target_.backend->finish(target_.collection, step_.config, run_.stop));
+      VECFERRY_KILL_POINT("load.finished");
+    }
+    if (step_.follow_up > 0) {
+      return follow();
+    }
+    return verify();
+  }
+
+ private:
+  Status make() {
+    run_.facts = {};
+    ARROW_RETURN_NOT_OK(run_.journal.forget_ranges(run_.operation, run_.number));
+    // Said before it is done: until `finish` the place itself knows whose load it is.
+    run_.facts.made = true;
+    ARROW_RETURN_NOT_OK(run_.note());
+    VECFERRY_KILL_POINT("load.noted");
+    // An earlier try that the place still shows is not to be filled twice.
+    ARROW_ASSIGN_OR_RAISE(const auto left, find_collection(target_, run_.stop));
+    if (left) {
+      ARROW_RETURN_NOT_OK(target_.backend->drop(target_.collection, run_.stop));
+    }
+    ARROW_RETURN_NOT_OK(step_.whole
+                            ? target_.backend->duplicate(sources_.front().end.collection,
+                                                         target_.collection, run_.stop)
+                            : target_.backend->create(target_.collection, step_.config, run_.stop));
+    VECFERRY_KILL_POINT("load.created");
+    return Status::OK();
+  }
+
+  Status fill() {
+    if (step_.whole) {
+      return Status::OK();
+    }
+    const CopyLimits limits = limits_now();
+    run_.progress.begin(Phase::kCopying, 0);
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      const Source& points = sources_[i].points;
+      const int index = static_cast<int>(i);
+      ARROW_ASSIGN_OR_RAISE(
+          auto lanes, JournalledLanes::read(run_.journal, run_.operation, run_.number, index));
+      if (lanes->empty()) {
+        ARROW_ASSIGN_OR_RAISE(const auto ranges, plan_ranges(points, limits.lanes, run_.stop));
+        ARROW_ASSIGN_OR_RAISE(lanes, JournalledLanes::freeze(run_.journal, run_.operation,
+                                                             run_.number, index, ranges));
+      }
+      const auto rest = lanes->rest();
+      if (rest.empty()) {
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(const auto outcome,
+                            copy_points(points, rest, *target_.backend, target_.collection, limits,
+                                        *lanes, run_.progress, run_.stop));
+      run_.facts.bytes += outcome.bytes;
+      for (const auto& [name, count] : outcome.counts) {
+        run_.facts.counts[name] += count;
+      }
+    }
+    VECFERRY_KILL_POINT("load.filled");
+    return Status::OK();
+  }
+
+  CopyLimits limits_now() const {
+    return {.lanes = std::max(1, target_.backend->capabilities().write_lanes),
+            .memory_bytes = step_.memory_bytes};
+  }
+
+  Source target_source() const {
+    return {.backend = target_.backend.get(), .collection = target_.collection};
+  }
+
+  // What was written, from the journal; of a duplicate, what the source holds.
+  Result<RangeDigest> expected() {
+    RangeDigest total;
+    bool from_journal = false;
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(
+          const auto lanes,
+          JournalledLanes::read(run_.journal, run_.operation, run_.number, static_cast<int>(i)));
+      from_journal = from_journal || !lanes->empty();
+      total.merge(lanes->digest());
+    }
+    if (from_journal) {
+      return total;
+    }
+    for (const auto& source : sources_) {
+      ARROW_ASSIGN_OR_RAISE(
+          const auto digest,
+          digest_source(source.points, source.points.backend->capabilities().read_lanes,
+                        run_.progress, run_.stop));
+      total.merge(digest);
+    }
+    return total;
+  }
+
+  Status verify() {
+    run_.progress.begin(Phase::kVerifying, 0);
+    ARROW_ASSIGN_OR_RAISE(run_.facts.digest, expected());
+    run_.progress.begin(Phase::kVerifying, run_.facts.digest.count);
+    ARROW_ASSIGN_OR_RAISE(const auto there,
+                          digest_source(target_source(), target_.backend->capabilities().read_lanes,
+                                        run_.progress, run_.stop));
+    if (there != run_.facts.digest) {
+      return differs(there);
+    }
+    run_.facts.verified = true;
+    return Status::OK();
+  }
+
+  Status differs(const RangeDigest& there) const {
+    return fail({.kind = ErrorKind::kCorrupt,
+                 .what = fmt::format("what was read back is not what was written: {} points, {} "
+                                     "were written",
+                                     there.count, run_.facts.digest.count),
+                 .where = step_.target_label,
+                 .next = step_.sources.size() == 1
+                             ? fmt::format("`vecferry verify {} {}` names the points; if nobody "
+                                           "else writes to them this is a bug: please report it",
+                                           step_.sources.front().label, step_.target_label)
+                             : "if nobody else writes to it this is a bug: please report it"});
+  }
+
+  Status follow() {
+    ARROW_ASSIGN_OR_RAISE(const auto done,
+                          follow_up(sources_.front().points, *target_.backend, target_.collection,
+                                    step_.follow_up, limits_now(), run_.progress, run_.stop));
+    if (done.passes > 0) {
+      run_.facts.notes.push_back(
+          fmt::format("followed the live source in {} passes: {} points upserted, {} removed",
+                      done.passes, done.upserted, done.removed));
+    }
+    if (done.moving > 0) {
+      run_.facts.notes.push_back(
+          fmt::format("{} points were still moving after the last pass: `vecferry sync` follows on",
+                      done.moving));
+    }
+    ARROW_ASSIGN_OR_RAISE(run_.facts.digest,
+                          digest_source(target_source(), target_.backend->capabilities().read_lanes,
+                                        run_.progress, run_.stop));
+    run_.facts.verified = done.moving == 0;
+    return Status::OK();
+  }
+
+  const LoadStep& step_;
+  StepRun& run_;
+  OpenedEnd target_{};
+  std::vector<OpenedSource> sources_{};
+};
+
+}  // namespace
+
+Status run(const LoadStep& step, StepRun& run) {
+  return Load(step, run).carry_out();
+}
+
+Status undo(const LoadStep& step, StepRun& run) {
+  if (!run.facts.made) {
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto target, run.places.open_target(step.target, false, run.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, run.stop));
+  if (!config) {
+    return Status::OK();
+  }
+  // What was never finished and is no load of ours is somebody else's, made meanwhile.
+  if (!run.facts.finished) {
+    ARROW_ASSIGN_OR_RAISE(const bool ours, target.backend->take_over(target.collection, run.stop));
+    if (!ours) {
+      return Status::OK();
+    }
+  }
+  return target.backend->drop(target.collection, run.stop);
+}
+
+}  // namespace vecferry

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "vecferry/journal/journal.h"
+#include "vecferry/ops/steps.h"
+#include "vecferry/pipeline/progress.h"
+
+/// Carrying out one step, or undoing it. All of them may be called again after any failure, in
+/// another process.
+namespace vecferry {
+
+/// What a step works with.
+struct StepRun {
+  Journal& journal;
+  const std::string& operation;
+  int number = 0;
+  PlaceOpener& places;
+  Progress& progress;
+  StopToken stop;
+  bool repeated = false;              ///< it was begun before
+  StepFacts facts{};                  ///< what it has done so far
+  const std::vector<StepFacts>& all;  ///< of every step, by number
+
+  std::filesystem::path files() const { return journal.files_of(operation); }
+  /// Make `facts` durable.
+  Status note() const;
+};
+
+Status run(const BackupStep& step, StepRun& run);
+Status run(const LoadStep& step, StepRun& run);
+Status run(const AliasStep& step, StepRun& run);
+Status run(const DropStep& step, StepRun& run);
+Status run(const ChangeStep& step, StepRun& run);
+Status run(const IndexStep& step, StepRun& run);
+Status run(const ProofStep& step, StepRun& run);
+
+Status undo(const BackupStep& step, StepRun& run);
+Status undo(const LoadStep& step, StepRun& run);
+Status undo(const AliasStep& step, StepRun& run);
+Status undo(const DropStep& step, StepRun& run);
+Status undo(const ChangeStep& step, StepRun& run);
+Status undo(const IndexStep& step, StepRun& run);
+Status undo(const ProofStep& step, StepRun& run);
+
+/// The name of a backup's file, from the step with that number.
+std::string backup_file(int step);
+
+/// The configuration of a collection, or none when there is no such collection.
+Result<std::optional<CollectionConfig>> find_collection(const OpenedEnd& end,
+                                                        const StopToken& stop);
+
+}  // namespace vecferry

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "vecferry/backend/backend.h"
+#include "vecferry/digest/digest.h"
+#include "vecferry/ops/place_opener.h"
+#include "vecferry/ops/selection.h"
+
+/// The steps that operations are made of, as plain data: all that another process needs to carry
+/// one out, or to undo it after nothing, half or all of it. The journal holds them as JSON.
+namespace vecferry {
+
+/// An even share of points, by a hash of their ids.
+struct HashPart {
+  int parts = 1;
+  int index = 0;
+
+  friend bool operator==(const HashPart&, const HashPart&) = default;
+};
+
+/// Points to be read: a collection or file, and what of it. Files of ids lie in the operation's
+/// folder and hold one id a line, in id order (ops/id_file.h).
+struct LoadSource {
+  std::string address{};
+  std::string label{};
+  ReadingOptions reading{};
+  Selection selection{};
+  std::optional<HashPart> part{};
+  std::string only{};         ///< file of ids: no others
+  std::string leave_out{};    ///< file of ids: not these
+  std::string remap{};        ///< file of ids that become UUIDs of this source and id
+  std::string merged_from{};  ///< what every payload says it came from; empty: nothing
+};
+
+/// Points of a collection into a file beside the journal, read back and compared.
+struct BackupStep {
+  LoadSource source{};
+  std::string file{};  ///< its name in the operation's folder
+};
+
+/// A new collection with the points of others. Undone: the collection is gone.
+struct LoadStep {
+  std::vector<LoadSource> sources{};
+  std::string target{};
+  std::string target_label{};
+  CollectionConfig config{};
+  bool build_index = false;
+  bool whole = false;  ///< one source in the same place, all of it: duplicated as it is
+  int follow_up = 0;   ///< at most so many passes over what a live source changed meanwhile
+  int64_t memory_bytes = int64_t{256} << 20;
+};
+
+/// Aliases, in one request where the place can. Undone: those that still lead where this step
+/// pointed them lead where they did before.
+struct AliasStep {
+  std::string place{};  ///< a location in it
+  std::vector<AliasChange> changes{};
+  std::vector<AliasChange> before{};  ///< the same aliases as they were
+};
+
+/// A collection goes. Undone: it is restored from the backup, with its aliases.
+struct DropStep {
+  std::string target{};
+  std::string target_label{};
+  std::optional<int> backup{};           ///< step that backed it up; none: no way back
+  std::optional<int> unchanged_since{};  ///< step whose digest it must still have
+  std::vector<std::string> aliases{};    ///< that go with it
+};
+
+/// Points of a collection that exists are upserted and removed. Undone: as the backup has them;
+/// points that were added are removed.
+struct ChangeStep {
+  std::optional<LoadSource> source{};  ///< of the upserts; none: nothing is upserted
+  std::string target{};
+  std::string target_label{};
+  std::string added{};            ///< file of ids that are upserted and were not there before
+  std::string removed{};          ///< file of ids
+  bool removes_all = false;       ///< every point there is
+  std::optional<int> backup{};    ///< step that backed up what is replaced or removed
+  bool nothing_replaced = false;  ///< only new points: there is nothing to back up
+  int64_t memory_bytes = int64_t{256} << 20;
+};
+
+/// What several loads made is together what one source holds: no point is missing, none is twice.
+/// Changes nothing.
+struct ProofStep {
+  LoadSource whole{};
+  std::string target{};       ///< of one of the loads, and its configuration: both say what becomes
+  CollectionConfig config{};  ///< of points on their way
+  std::vector<int> parts{};   ///< the loads, by number
+};
+
+/// Payload indexes that a collection lacks are built. They stay when it is undone: they change no
+/// answer.
+struct IndexStep {
+  std::string target{};
+  std::string target_label{};
+  CollectionConfig config{};  ///< with those indexes
+};
+
+using Step =
+    std::variant<BackupStep, LoadStep, AliasStep, DropStep, ChangeStep, ProofStep, IndexStep>;
+
+/// "backup", "load", "aliases", "drop", "change", "proof", "indexes".
+std::string_view kind_of(const Step& step);
+/// What it does, for plans: "copies a to b".
+std::string describe(const Step& step);
+std::string describe_undo(const Step& step);
+
+/// What a step has done so far.
+struct StepFacts {
+  bool made = false;      ///< the collection or file is there, and ours
+  bool finished = false;  ///< a load's target is complete, and visible now or at any moment
+  bool verified = false;
+  RangeDigest digest{};
+  uint64_t removed = 0;
+  uint64_t bytes = 0;
+  double seconds = 0;
+  std::map<std::string, uint64_t> counts{};
+  std::vector<std::string> notes{};
+};
+
+/// JSON for the journal, and back. Errors: kCorrupt for what is no such JSON.
+nlohmann::ordered_json to_json(const Step& step);
+Result<Step> parse_step(std::string_view kind, std::string_view args);
+nlohmann::ordered_json to_json(const StepFacts& facts);
+Result<StepFacts> parse_step_facts(std::string_view json);
+
+}  // namespace vecferry
