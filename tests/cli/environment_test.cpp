@@ -20,8 +20,8 @@ class EnvironmentTest : public ::testing::Test {
   void TearDown() override { SetUp(); }
 
   static Result<std::vector<Environment>> parse(const std::string& toml) {
-    std::string place;
-    return parse_environments(toml, "x.toml", &place);
+    ARROW_ASSIGN_OR_RAISE(auto configuration, parse_configuration(toml, "x.toml"));
+    return std::move(configuration.environments);
   }
 };
 

@@ -116,11 +116,16 @@ int run_app(int argc, char** argv, SignalWatcher& signals) {
   app.add_flag("--yes,-y", context.yes, "Do not ask before what cannot be taken back");
   app.add_option("--config", context.config_file, "Configuration file (default: vecferry.toml)")
       ->type_name("FILE");
+  app.add_option("--journal", context.journal,
+                 "Folder of the journal and its backups (default: ~/.local/state/vecferry)")
+      ->type_name("DIR");
   add_network_options(app, context.network);
   app.require_subcommand(1);
   app.fallthrough();
-  for (auto* add : {add_copy, add_export, add_import, add_verify, add_diff, add_doctor, add_ls,
-                    add_info, add_peek, add_serve}) {
+  for (auto* add :
+       {add_copy,  add_export, add_import, add_clone,   add_rename, add_merge,  add_split, add_sync,
+        add_alias, add_empty,  add_drop,   add_verify,  add_diff,   add_doctor, add_ls,    add_info,
+        add_peek,  add_sample, add_serve,  add_history, add_show,   add_resume, add_undo}) {
     add(app, context);
   }
   try {

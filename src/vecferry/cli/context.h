@@ -19,6 +19,7 @@ struct Context {
   OutputOptions output{};
   bool yes = false;
   std::string config_file{};  ///< --config; empty: the usual places
+  std::string journal{};      ///< --journal; empty: the configuration's, else the usual place
   NetworkOptions network{};
   StopToken stop = StopToken::Unstoppable();
   /// Set by the verb that was typed; returns the exit status, or an error to be shown.
@@ -26,15 +27,28 @@ struct Context {
 };
 
 // One function a verb, each in cmd_<verb>.cpp.
+void add_alias(CLI::App& app, Context& context);
+void add_clone(CLI::App& app, Context& context);
 void add_copy(CLI::App& app, Context& context);
 void add_diff(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_drop(CLI::App& app, Context& context);
+void add_empty(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
+void add_history(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
+void add_merge(CLI::App& app, Context& context);
 void add_peek(CLI::App& app, Context& context);
+void add_rename(CLI::App& app, Context& context);
+void add_resume(CLI::App& app, Context& context);
+void add_sample(CLI::App& app, Context& context);
 void add_serve(CLI::App& app, Context& context);
+void add_show(CLI::App& app, Context& context);
+void add_split(CLI::App& app, Context& context);
+void add_sync(CLI::App& app, Context& context);
+void add_undo(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 
 }  // namespace vecferry

@@ -13,10 +13,19 @@
 namespace vecferry {
 namespace {
 
-constexpr std::array<std::string_view, 12> kWords = {
-    "url",          "grpc_url",         "grpc_port", "api_key_env",
-    "api_key_file", "ca_file",          "transport", "headers",
-    "nodes",        "bearer_token_env", "proxy",     "max_points_per_second"};
+constexpr std::array<std::string_view, 13> kWords = {"url",
+                                                     "grpc_url",
+                                                     "grpc_port",
+                                                     "api_key_env",
+                                                     "api_key_file",
+                                                     "ca_file",
+                                                     "transport",
+                                                     "headers",
+                                                     "nodes",
+                                                     "protect",
+                                                     "bearer_token_env",
+                                                     "proxy",
+                                                     "max_points_per_second"};
 
 Status wrong(std::string what, const std::string& where, std::string next = {}) {
   return fail({.kind = ErrorKind::kUsage,
@@ -55,6 +64,7 @@ Result<Environment> environment_of(std::string_view name, const toml::table& tab
   if (const auto port = table["grpc_port"].value<int64_t>()) {
     environment.grpc_port = static_cast<int>(*port);
   }
+  environment.protect = table["protect"].value_or(false);
   environment.max_points_per_second = table["max_points_per_second"].value_or(0.0);
   if (const auto* headers = table["headers"].as_table()) {
     for (const auto& [header, value] : *headers) {
@@ -110,15 +120,12 @@ std::string environment_variable(const std::string& name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-Result<std::vector<Environment>> parse_environments(const std::string& toml,
-                                                    const std::string& path,
-                                                    std::string* default_place) {
-  std::vector<Environment> environments;
+Result<Configuration> parse_configuration(const std::string& toml, const std::string& path) {
+  Configuration configuration;
   try {
     const toml::table table = toml::parse(toml, path);
-    if (const auto place = table["place"].value<std::string>()) {
-      *default_place = *place;
-    }
+    configuration.default_place = table["place"].value_or(std::string());
+    configuration.journal = table["journal"].value_or(std::string());
     if (const auto* tables = table["env"].as_table()) {
       for (const auto& [name, entry] : *tables) {
         if (entry.as_table() == nullptr) {
@@ -126,14 +133,14 @@ Result<std::vector<Environment>> parse_environments(const std::string& toml,
         }
         ARROW_ASSIGN_OR_RAISE(auto environment,
                               environment_of(name.str(), *entry.as_table(), path));
-        environments.push_back(std::move(environment));
+        configuration.environments.push_back(std::move(environment));
       }
     }
   } catch (const toml::parse_error& error) {
     return wrong(std::string(error.description()),
                  fmt::format("{} line {}", path, error.source().begin.line));
   }
-  return environments;
+  return configuration;
 }
 
 Result<QdrantOptions> qdrant_options(const std::string& url, const Environment* environment,

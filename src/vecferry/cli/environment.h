@@ -27,6 +27,7 @@ struct Environment {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::vector<std::string> nodes{};
   double max_points_per_second = 0;
+  bool protect = false;  ///< what destroys there asks for its name
 };
 
 /// What the command line says about servers; it wins over the file.
@@ -38,11 +39,16 @@ struct NetworkOptions {
   bool no_wait_index = false;
 };
 
-/// The tables under `env` of a configuration file. Errors: kUsage with the place in the file, also
-/// for a word that is none of ours.
-Result<std::vector<Environment>> parse_environments(const std::string& toml,
-                                                    const std::string& path,
-                                                    std::string* default_place);
+/// What a configuration file says.
+struct Configuration {
+  std::string default_place{};
+  std::string journal{};  ///< folder
+  std::vector<Environment> environments{};
+};
+
+/// Errors: kUsage with the place in the file, also for a word of an environment that is none of
+/// ours.
+Result<Configuration> parse_configuration(const std::string& toml, const std::string& path);
 
 /// How to reach a server. Without an environment QDRANT_API_KEY is its key; when QDRANT_URL is set,
 /// only that server's, for a key is not shown to strangers.

@@ -31,6 +31,8 @@ std::string dump(const nlohmann::ordered_json& json) {
 
 std::string_view word(Phase phase) {
   switch (phase) {
+    case Phase::kBackingUp:
+      return "back up";
     case Phase::kCopying:
       return "copy";
     case Phase::kFinishing:

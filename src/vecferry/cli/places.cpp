@@ -93,7 +93,12 @@ Result<PlaceNames> PlaceNames::load(const std::string& config_file, NetworkOptio
     return names;
   }
   ARROW_ASSIGN_OR_RAISE(const auto text, read_file(path));
-  ARROW_ASSIGN_OR_RAISE(names.environments_, parse_environments(text, path, &names.default_place_));
+  ARROW_ASSIGN_OR_RAISE(auto configuration, parse_configuration(text, path));
+  names.environments_ = std::move(configuration.environments);
+  names.journal_ = std::move(configuration.journal);
+  if (!configuration.default_place.empty()) {
+    names.default_place_ = std::move(configuration.default_place);
+  }
   return names;
 }
 
@@ -117,6 +122,20 @@ std::string PlaceNames::resolve(const std::string& text) const {
     return place.empty() || url == place ? text : url + text.substr(slash);
   }
   return is_bare_name(text) ? resolve_place("") + "/" + text : text;
+}
+
+std::string PlaceNames::protecting(const std::string& label) const {
+  for (const auto& environment : environments_) {
+    std::string_view url = environment.url;
+    while (!url.empty() && url.back() == '/') {
+      url.remove_suffix(1);
+    }
+    if (environment.protect && label.starts_with(url) &&
+        (label.size() == url.size() || label[url.size()] == '/')) {
+      return environment.name;
+    }
+  }
+  return {};
 }
 
 Result<QdrantOptions> PlaceNames::server(const std::string& url) const {
@@ -171,6 +190,21 @@ Result<OpenedLocation> open_location(const PlaceNames& names, const std::string&
   ARROW_ASSIGN_OR_RAISE(opened.backend, open_place(names, location.place, options));
   opened.collection = std::move(location.collection);
   return opened;
+}
+
+Result<std::string> address_of(const PlaceNames& names, const std::string& text) {
+  ARROW_ASSIGN_OR_RAISE(auto location, parse_location(names.resolve(text)));
+  Place& place = location.place;
+  if (place.kind != PlaceKind::kQdrant && place.address != "-" &&
+      place.address.find("://") == std::string::npos) {
+    std::error_code error;
+    const fs::path absolute = fs::absolute(place.address, error);
+    place.address = fs::weakly_canonical(absolute, error).string();
+    if (error) {
+      return system_failure(error.value(), fmt::format("cannot find '{}'", text), text);
+    }
+  }
+  return to_string(location);
 }
 
 Status with_nearest_name(const Status& status, Backend& backend, const std::string& collection,

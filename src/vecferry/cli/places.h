@@ -43,12 +43,17 @@ class PlaceNames {
   std::string resolve_place(const std::string& text) const;
   /// The configuration file; empty when there is none.
   const std::string& config_file() const { return config_file_; }
+  /// The folder of the journal, as the file says; empty when it does not.
+  const std::string& journal() const { return journal_; }
+  /// The name of the protected environment that this location or place is in; empty: none.
+  std::string protecting(const std::string& label) const;
   /// How to reach the server at `url`; a URL that the file names is reached as it says.
   Result<QdrantOptions> server(const std::string& url) const;
 
  private:
   std::string config_file_{};
   std::string default_place_{};
+  std::string journal_{};
   std::vector<Environment> environments_{};
   NetworkOptions network_{};
 };
@@ -71,6 +76,10 @@ Result<std::shared_ptr<Backend>> open_place(const PlaceNames& names, const Place
 /// Errors: kUsage for words that are no location.
 Result<OpenedLocation> open_location(const PlaceNames& names, const std::string& text,
                                      const PlaceOptions& options);
+
+/// A location as an address: the same however it was typed and from whatever folder, without the
+/// names of vecferry.toml. Errors: kUsage for words that are no location.
+Result<std::string> address_of(const PlaceNames& names, const std::string& text);
 
 /// kNotFound for a collection, with the nearest name that the place has.
 Status with_nearest_name(const Status& status, Backend& backend, const std::string& collection,

@@ -1,0 +1,245 @@
+#include "vecferry/cli/operate.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "vecferry/cli/exit_code.h"
+#include "vecferry/cli/options.h"
+
+namespace vecferry {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string bullets(std::string_view title, const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) {
+    text += fmt::format("  {:<9} {}\n", title, line);
+  }
+  return text;
+}
+
+std::string plan_text(const OperationPlan& plan) {
+  std::string text = fmt::format("{} {}", plan.verb, plan.source);
+  if (plan.target != plan.source) {
+    text += " -> " + plan.target;
+  }
+  text += fmt::format(
+      "\n  points    {}\n  route     {}\n",
+      plan.points ? format_count(*plan.points) : std::string("known once they are read"),
+      plan.route);
+  std::vector<std::string> steps;
+  for (const auto& step : plan.steps) {
+    steps.push_back(fmt::format("{}. {}", steps.size() + 1, describe(step)));
+  }
+  text += bullets("does", steps);
+  text += bullets("writes", plan.writes);
+  text += bullets("drops", plan.drops);
+  text += bullets("changes", plan.transforms);
+  text += bullets("loses", plan.losses);
+  text += bullets("note", plan.notes);
+  return text + fmt::format("  way back  {}\n", plan.way_back);
+}
+
+Json end_json(const Json& receipt, const std::string& type) {
+  Json json = {{"type", type}};
+  for (const char* key : {"verb", "operation", "source", "target", "points", "verified", "digest",
+                          "floats_rounded", "route", "seconds", "bytes"}) {
+    json[key] = receipt.value(key, Json(nullptr));
+  }
+  json["receipt"] = receipt;
+  return json;
+}
+
+// The result of what was not carried out.
+Json empty_json(const OperationPlan& plan, const OperateOptions& options, bool verified) {
+  return {{"type", options.result_type}, {"verb", plan.verb},     {"operation", nullptr},
+          {"source", plan.source},       {"target", plan.target}, {"points", 0},
+          {"verified", verified},        {"digest", ""},          {"floats_rounded", 0},
+          {"route", plan.route},         {"seconds", 0.0},        {"bytes", 0},
+          {"receipt", Json::object()}};
+}
+
+Json dry_run_json(const OperationPlan& plan, const OperateOptions& options) {
+  Json json = empty_json(plan, options, false);
+  json["dry_run"] = true;
+  return json;
+}
+
+Json nothing_json(const OperationPlan& plan, const OperateOptions& options) {
+  Json json = empty_json(plan, options, true);
+  json["nothing_to_do"] = true;
+  return json;
+}
+
+// A protected environment wants its name typed, whatever else was said.
+Status check_protection(const PlaceNames& names, const OperationPlan& plan,
+                        const std::string& confirmed) {
+  for (const auto& lock : plan.locks) {
+    const std::string name = names.protecting(lock);
+    if (!plan.destructive || name.empty() || name == confirmed) {
+      continue;
+    }
+    return fail({.kind = ErrorKind::kRefused,
+                 .what = fmt::format("environment '{}' is protected", name),
+                 .where = lock,
+                 .next = fmt::format("add --confirm {} if you mean it", name)});
+  }
+  return Status::OK();
+}
+
+std::vector<std::string> strings(const Json& json) {
+  std::vector<std::string> lines;
+  for (const auto& line : json) {
+    lines.push_back(line.is_string() ? line.get<std::string>() : line.dump());
+  }
+  return lines;
+}
+
+}  // namespace
+
+void add_operate_options(CLI::App& verb, OperateOptions& options) {
+  verb.add_flag("--dry-run", options.dry_run,
+                "Print the plan and write nothing, not even the journal");
+  verb.add_option("--confirm", options.confirmed,
+                  "Name of the protected environment that this may change")
+      ->type_name("ENV");
+  verb.add_option("--memory", options.memory, "Bound on batches in flight")
+      ->type_name("SIZE")
+      ->capture_default_str();
+}
+
+Result<std::string> journal_folder(const Context& context, const PlaceNames& names) {
+  if (!context.journal.empty()) {
+    return context.journal;
+  }
+  if (!names.journal().empty()) {
+    return names.journal();
+  }
+  const std::string state = environment_variable("XDG_STATE_HOME");
+  if (!state.empty()) {
+    return state + "/vecferry";
+  }
+  const std::string home = environment_variable("HOME");
+  if (home.empty()) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = "no folder for the journal: HOME is not set",
+                 .where = "environment",
+                 .next = "name one with --journal DIR"});
+  }
+  return home + "/.local/state/vecferry";
+}
+
+Status ask(const Context& context, const std::string& question) {
+  if (context.yes) {
+    return Status::OK();
+  }
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+    return fail({.kind = ErrorKind::kRefused,
+                 .what = "this destroys something, and there is no terminal to ask on",
+                 .where = question,
+                 .next = "add --yes if you mean it, or --dry-run to see the plan"});
+  }
+  std::cerr << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") {
+    return Status::OK();
+  }
+  return fail({.kind = ErrorKind::kRefused, .what = "not done, as you said"});
+}
+
+std::string receipt_text(const Json& receipt) {
+  const uint64_t points = receipt.value("points", uint64_t{0});
+  std::string text = fmt::format("{} {}", receipt.value("verb", ""), receipt.value("source", ""));
+  if (receipt.value("target", "") != receipt.value("source", "")) {
+    text += " -> " + receipt.value("target", "");
+  }
+  text += fmt::format(": {} points\n", format_count(points));
+  text += fmt::format("  verified  {}, digest {}\n",
+                      receipt.value("verified", false) ? "read back and equal" : "no",
+                      receipt.value("digest", ""));
+  const Json counts = receipt.value("counts", Json::object());
+  for (const auto& [name, count] : counts.items()) {
+    if (count.get<uint64_t>() > 0) {
+      text += fmt::format("  counted   {}: {} points\n", name, format_count(count.get<uint64_t>()));
+    }
+  }
+  std::vector<std::string> steps;
+  for (const auto& step : receipt.value("steps", Json::array())) {
+    steps.push_back(fmt::format(
+        "{}. {} ({}, {})", steps.size() + 1, step.value("says", ""), step.value("state", ""),
+        format_seconds(step.value("facts", Json::object()).value("seconds", 0.0))));
+  }
+  text += bullets("did", steps);
+  text += bullets("changed", strings(receipt.value("transforms", Json::array())));
+  text += bullets("lost", strings(receipt.value("losses", Json::array())));
+  text += bullets("note", strings(receipt.value("notes", Json::array())));
+  return text + fmt::format("  took      {}, {}\n", format_seconds(receipt.value("seconds", 0.0)),
+                            format_bytes(receipt.value("bytes", uint64_t{0})));
+}
+
+Result<int> show_end(const Output& output, const OperationEnd& end, const std::string& type) {
+  if (end.state == OperationState::kFailed) {
+    return end.error;
+  }
+  if (!end.error.ok()) {
+    output.error(failure_of(end.error), kExitPartial);
+    return kExitPartial;
+  }
+  const Json receipt = Json::parse(end.receipt, nullptr, false);
+  output.line(end_json(receipt, type));
+  output.text(
+      receipt_text(receipt) +
+      (end.state == OperationState::kUndone
+           ? fmt::format("  state     undone: all is as before operation {}\n", end.id)
+           : fmt::format("  operation {} (`vecferry undo {}` takes it back)\n", end.id, end.id)));
+  return kExitDone;
+}
+
+Result<int> operate(const Context& context, const Output& output, const OperateOptions& options,
+                    const PlanMaker& make_plan) {
+  Progress progress;
+  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
+  NamedPlaces places(names, progress);
+  Planning planning{.names = names, .places = places, .progress = progress, .stop = context.stop};
+  ARROW_ASSIGN_OR_RAISE(planning.memory_bytes, parse_size(options.memory));
+  const auto planned = [&] {
+    const ProgressDisplay display(output, progress);  // some plans compare first
+    return make_plan(planning);
+  }();
+  ARROW_RETURN_NOT_OK(planned.status());
+  const OperationPlan& plan = *planned;
+  output.line(to_json(plan));
+  if (plan.steps.empty()) {
+    output.text(fmt::format("{} {} -> {}: nothing to do\n", plan.verb, plan.source, plan.target) +
+                bullets("note", plan.notes));
+    output.line(nothing_json(plan, options));
+    return kExitDone;
+  }
+  if (options.dry_run) {
+    output.text(plan_text(plan) + "  dry run   nothing was written\n");
+    output.line(dry_run_json(plan, options));
+    return kExitDone;
+  }
+  output.note(plan_text(plan));
+  ARROW_RETURN_NOT_OK(check_protection(names, plan, options.confirmed));
+  if (plan.destructive) {
+    ARROW_RETURN_NOT_OK(ask(context, fmt::format("{} {}?", plan.verb, plan.source)));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto folder, journal_folder(context, names));
+  ARROW_ASSIGN_OR_RAISE(const auto journal, Journal::open(folder));
+  const auto end = [&] {
+    const ProgressDisplay display(output, progress);
+    return run_operation(
+        plan, {.journal = *journal, .places = places, .progress = progress, .stop = context.stop});
+  }();
+  ARROW_RETURN_NOT_OK(end.status());
+  return show_end(output, *end, options.result_type);
+}
+
+}  // namespace vecferry
