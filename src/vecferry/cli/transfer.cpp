@@ -113,7 +113,7 @@ std::optional<uint64_t> known_points(const OpenedLocation& source, const Selecti
 }
 
 // Looks at some texts, and asks for a first few vectors.
-Status add_reembed_estimate(const CopyPlan& plan, std::optional<double> price, Json* plan_json,
+Status add_reembed_estimate(CopyPlan& plan, std::optional<double> price, Json* plan_json,
                             std::string* shown_plan, const StopToken& stop) {
   const auto& reembedding = plan.request.selection.reembed;
   if (reembedding == nullptr) {
@@ -121,6 +121,7 @@ Status add_reembed_estimate(const CopyPlan& plan, std::optional<double> price, J
   }
   ARROW_ASSIGN_OR_RAISE(const auto estimate, estimate_reembedding(plan.points, plan.expected_points,
                                                                   *reembedding, price, stop));
+  plan.points.batch_bytes = estimate.batch_bytes;
   (*plan_json)["reembed"] = to_json(estimate);
   *shown_plan += bullets("embeds", to_lines(estimate));
   return Status::OK();
@@ -197,7 +198,7 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
   }
   std::string shown_plan = plan_text(plan, source.reading_notes);
   ARROW_RETURN_NOT_OK(
-      add_reembed_estimate(plan, options.reembed.price, &plan_json, &shown_plan, context.stop));
+      add_reembed_estimate(*planned, options.reembed.price, &plan_json, &shown_plan, context.stop));
   output.line(plan_json);
   if (options.dry_run) {
     output.text(shown_plan + "  dry run   nothing was written\n");

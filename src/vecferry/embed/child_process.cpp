@@ -15,8 +15,6 @@
 #include "vecferry/base/durable_file.h"
 #include "vecferry/embed/child_process_internal.h"
 
-extern char** environ;  // POSIX leaves its declaration to the program
-
 namespace vecferry {
 namespace {
 

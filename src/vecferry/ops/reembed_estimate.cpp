@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <unordered_set>
 
 #include "arrow/record_batch.h"
 #include "vecferry/model/points_schema.h"
@@ -20,6 +21,9 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t kSampledRows = 1000;
 constexpr double kCharactersAToken = 4;  // of English; what tokenisers' makers give as a rule
 constexpr size_t kShownKeys = 8;
+constexpr size_t kRequestsABatch = 8;
+constexpr size_t kMostVectorBytes = size_t{4} << 20;  // made of one batch
+constexpr size_t kRowBytes = 40;                      // ids and offsets
 
 uint64_t characters_of(std::string_view text) {
   return static_cast<uint64_t>(std::count_if(text.begin(), text.end(), [](char c) {
@@ -38,6 +42,7 @@ class Sample {
     for (int64_t row = 0; row < points.rows() && looked_at() < kSampledRows; ++row) {
       ARROW_ASSIGN_OR_RAISE(const auto text,
                             finder_.find(points.payload(row), reembedding_.path()));
+      payload_bytes_ += points.payload(row).size();
       if (text.empty()) {
         ARROW_RETURN_NOT_OK(note_missing(points, row));
         continue;
@@ -45,7 +50,8 @@ class Sample {
       ++estimate_.sampled;
       estimate_.sampled_characters += characters_of(text);
       const TextKey key = reembedding_.cache().key_of(text);
-      ARROW_ASSIGN_OR_RAISE(const bool known, reembedding_.cache().find(key, vector));
+      ARROW_ASSIGN_OR_RAISE(const bool kept, reembedding_.cache().find(key, vector));
+      const bool known = !seen_.insert(key).second || kept;
       estimate_.sampled_known += known ? 1 : 0;
       if (!known && probe_.size() < reembedding_.request().texts_per_request) {
         probe_.push_back(
@@ -58,6 +64,8 @@ class Sample {
   int64_t looked_at() const {
     return static_cast<int64_t>(estimate_.sampled + estimate_.sampled_missing);
   }
+
+  uint64_t payload_bytes() const { return payload_bytes_; }
 
   // Points without a text stop the copy later: better now.
   Status check() const {
@@ -106,6 +114,8 @@ class Sample {
   ReembedEstimate& estimate_;
   TextFinder finder_{};
   std::vector<Reembedding::Text> probe_{};
+  std::unordered_set<TextKey, TextKeyHash> seen_{};
+  uint64_t payload_bytes_ = 0;
   std::string ids_{};
   std::set<std::string> keys_{};
 };
@@ -130,6 +140,20 @@ Status look(const Source& source, Sample& sample, const StopToken& stop) {
     ARROW_RETURN_NOT_OK(sample.look_at(points));
   }
   return Status::OK();
+}
+
+// Batches of the usual size would be minutes of embedding, and many times as large afterwards where
+// the points had no vectors: a few requests each show progress, and keep memory bounded.
+int64_t batch_bytes_for(const ReembedRequest& request, const CollectionConfig& config,
+                        uint64_t payload_bytes, int64_t rows) {
+  const size_t most = kMostVectorBytes / (request.embedder.dim * sizeof(float));
+  const size_t wanted =
+      std::max<size_t>(1, std::min(kRequestsABatch * request.texts_per_request, most));
+  size_t row_bytes = kRowBytes + payload_bytes / static_cast<size_t>(std::max<int64_t>(1, rows));
+  for (const auto& spec : config.vectors) {
+    row_bytes += spec.dim * size_of(spec.element);
+  }
+  return static_cast<int64_t>(wanted * row_bytes);
 }
 
 // "1,234,567"
@@ -174,6 +198,9 @@ Result<ReembedEstimate> estimate_reembedding(const Source& source,
   Sample sample(reembedding, estimate);
   ARROW_RETURN_NOT_OK(look(untouched(source), sample, stop));
   ARROW_RETURN_NOT_OK(sample.check());
+  ARROW_ASSIGN_OR_RAISE(const auto config, source.backend->describe(source.collection, stop));
+  estimate.batch_bytes =
+      batch_bytes_for(reembedding.request(), config, sample.payload_bytes(), sample.looked_at());
   if (sample.looked_at() < kSampledRows) {
     estimate.points = static_cast<uint64_t>(sample.looked_at());  // that was all
   }
@@ -206,7 +233,7 @@ std::vector<std::string> to_lines(const ReembedEstimate& estimate) {
   std::string looked = fmt::format("looked at {}: {:.0f} characters each", estimate.sampled,
                                    share(estimate.sampled_characters, estimate.sampled));
   if (estimate.sampled_known > 0) {
-    looked += fmt::format(", {} embedded earlier", estimate.sampled_known);
+    looked += fmt::format(", {} known or repeated", estimate.sampled_known);
   }
   if (estimate.sampled_missing > 0) {
     looked += fmt::format(", and {} points without a text", estimate.sampled_missing);
@@ -215,7 +242,7 @@ std::vector<std::string> to_lines(const ReembedEstimate& estimate) {
   if (estimate.tokens) {
     std::string cost = *estimate.tokens > 0
                            ? fmt::format("about {} tokens to embed", grouped(*estimate.tokens))
-                           : "nothing to embed: all of it was embedded earlier";
+                           : "nothing left to embed";
     if (estimate.price && *estimate.tokens > 0) {
       cost += fmt::format(", about {} at {:g} a million",
                           money(*estimate.tokens / 1e6 * *estimate.price), *estimate.price);
@@ -242,7 +269,7 @@ nlohmann::ordered_json to_json(const ReembedEstimate& estimate) {
                                  {"points", or_null(estimate.points)},
                                  {"sampled", estimate.sampled},
                                  {"sampled_characters", estimate.sampled_characters},
-                                 {"sampled_from_cache", estimate.sampled_known},
+                                 {"sampled_known", estimate.sampled_known},
                                  {"sampled_missing", estimate.sampled_missing},
                                  {"tokens", or_null(estimate.tokens)},
                                  {"seconds", or_null(estimate.seconds)},

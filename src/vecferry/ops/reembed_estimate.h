@@ -20,13 +20,14 @@ struct ReembedEstimate {
   std::optional<uint64_t> points{};  ///< none: known once they are read
   uint64_t sampled = 0;              ///< texts looked at
   uint64_t sampled_characters = 0;
-  uint64_t sampled_known = 0;    ///< of them, those in the cache
+  uint64_t sampled_known = 0;    ///< of them, those in the cache or the same as one before
   uint64_t sampled_missing = 0;  ///< points looked at that have no text
   uint64_t probe_texts = 0;      ///< embedded to see how long it takes; 0: none
   double probe_seconds = 0;
   std::optional<double> tokens{};   ///< to embed, at four characters a token
   std::optional<double> seconds{};  ///< at the pace of the probe, at most
   std::optional<double> price{};    ///< as given, a million tokens
+  int64_t batch_bytes = 0;          ///< of the source's batches, so that each is a few requests
 };
 
 /// Look at the first texts, and embed one request of them unless the re-embedding only looks; its

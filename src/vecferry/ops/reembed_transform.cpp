@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -186,7 +186,7 @@ class Reembed : public Transform {
   Result<std::vector<std::optional<TextKey>>> embed_rows(const PointsView& points) {
     std::vector<std::optional<TextKey>> keys(static_cast<size_t>(points.rows()));
     std::vector<Reembedding::Text> unknown;
-    std::unordered_map<TextKey, bool, TextKeyHash> seen;
+    std::unordered_set<TextKey, TextKeyHash> seen;
     std::vector<int64_t> without;
     std::vector<float> vector(layout_.spec.dim);
     for (int64_t row = 0; row < points.rows(); ++row) {
@@ -197,7 +197,7 @@ class Reembed : public Transform {
       }
       const TextKey key = shared_->cache().key_of(text);
       keys[static_cast<size_t>(row)] = key;
-      if (!seen.emplace(key, true).second) {
+      if (!seen.insert(key).second) {
         continue;
       }
       ARROW_ASSIGN_OR_RAISE(const bool known, shared_->cache().find(key, vector));
