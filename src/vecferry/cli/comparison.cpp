@@ -115,13 +115,8 @@ void add_comparison_options(CLI::App& verb, ComparisonOptions& options) {
 Result<int> run_comparison(const Context& context, const Output& output, const std::string& verb,
                            const ComparisonOptions& options) {
   PlaceOptions place_options{.stop = context.stop};
-  const auto distance = parse_distance(options.distance);
-  if (!distance) {
-    return fail({.kind = ErrorKind::kUsage,
-                 .what = fmt::format("no distance '{}'", options.distance),
-                 .next = "there is Cosine, Euclid, Dot, Manhattan"});
-  }
-  place_options.distance = *distance;
+  ARROW_ASSIGN_OR_RAISE(const Distance distance, distance_of(options.distance));
+  place_options.distance = distance;
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
   ARROW_ASSIGN_OR_RAISE(const auto a, open_location(names, options.a, place_options));
   ARROW_ASSIGN_OR_RAISE(const auto b, open_location(names, options.b, place_options));

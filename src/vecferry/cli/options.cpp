@@ -69,6 +69,16 @@ Result<Selection> SelectionOptions::parse() const {
   return selection;
 }
 
+Result<Distance> distance_of(const std::string& text) {
+  const auto distance = parse_distance(text);
+  if (!distance) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = fmt::format("no distance '{}'", text),
+                 .next = "there is Cosine, Euclid, Dot, Manhattan"});
+  }
+  return *distance;
+}
+
 Result<int64_t> parse_size(const std::string& text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

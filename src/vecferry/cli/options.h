@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vecferry/cli/environment.h"
+#include "vecferry/model/config.h"
 #include "vecferry/ops/selection.h"
 
 namespace CLI {
@@ -34,6 +35,10 @@ void add_selection(CLI::App& verb, SelectionOptions& options, SelectionScope sco
 
 /// `--transport --ca-file --max-points-per-second --lanes --no-wait-index`, for every verb.
 void add_network_options(CLI::App& app, NetworkOptions& options);
+
+/// A distance as it is typed for files that do not say theirs.
+/// Errors: kUsage with those there are.
+Result<Distance> distance_of(const std::string& text);
 
 /// "256MiB", "1GiB", "500M", "64k" (powers of 1024), or bytes.
 /// Errors: kUsage.

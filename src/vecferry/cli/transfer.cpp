@@ -155,13 +155,8 @@ void add_transfer_options(CLI::App& verb, TransferOptions& options) {
 Result<int> transfer(const Context& context, const Output& output, const std::string& verb,
                      const std::string& source_text, const std::string& target_text,
                      TransferOptions& options) {
-  const auto distance = parse_distance(options.distance);
-  if (!distance) {
-    return fail({.kind = ErrorKind::kUsage,
-                 .what = fmt::format("no distance '{}'", options.distance),
-                 .next = "there is Cosine, Euclid, Dot, Manhattan"});
-  }
-  options.source.distance = *distance;
+  ARROW_ASSIGN_OR_RAISE(const Distance distance, distance_of(options.distance));
+  options.source.distance = distance;
   Progress progress;
   options.source.stop = context.stop;
   options.target.stop = context.stop;
@@ -175,7 +170,7 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
   ARROW_ASSIGN_OR_RAISE(auto selection, options.selection.parse());
   ARROW_ASSIGN_OR_RAISE(
       selection.reembed,
-      open_reembedding(options.reembed, context, names.config_file(), *distance, options.dry_run));
+      open_reembedding(options.reembed, context, names.config_file(), distance, options.dry_run));
   options.target.collection_name = source.collection;
   options.target.points_count = known_points(source, selection, context.stop);
   ARROW_ASSIGN_OR_RAISE(const auto target, open_location(names, target_text, options.target));
@@ -197,6 +192,9 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
     plan_json["notes"].push_back(note);
   }
   std::string shown_plan = plan_text(plan, source.reading_notes);
+  if (plan.request.selection.reembed != nullptr && !options.dry_run) {
+    output.note("embedding a few texts for the plan\n");  // a model may take minutes to load
+  }
   ARROW_RETURN_NOT_OK(
       add_reembed_estimate(*planned, options.reembed.price, &plan_json, &shown_plan, context.stop));
   output.line(plan_json);
