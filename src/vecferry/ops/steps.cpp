@@ -159,7 +159,8 @@ Result<Step> step_from(std::string_view kind, const Json& json) {
   }
   if (kind == "proof") {
     ProofStep step{.target = json.at("target").get<std::string>(),
-                   .parts = json.at("parts").get<std::vector<int>>()};
+                   .parts = json.at("parts").get<std::vector<int>>(),
+                   .dropped_next = json.at("dropped_next").get<bool>()};
     ARROW_ASSIGN_OR_RAISE(step.whole, source_from(json.at("whole")));
     ARROW_ASSIGN_OR_RAISE(step.config, parse_collection_config(json.at("config").dump()));
     return Step(std::move(step));
@@ -306,7 +307,8 @@ Json to_json(const Step& step) {
             return {{"whole", source_json(proof.whole)},
                     {"target", proof.target},
                     {"config", Json::parse(to_json(proof.config))},
-                    {"parts", proof.parts}};
+                    {"parts", proof.parts},
+                    {"dropped_next", proof.dropped_next}};
           }},
       step);
 }

@@ -96,6 +96,7 @@ struct ProofStep {
   std::string target{};       ///< of one of the loads, and its configuration: both say what becomes
   CollectionConfig config{};  ///< of points on their way
   std::vector<int> parts{};   ///< the loads, by number
+  bool dropped_next = false;  ///< note the digest of the source as it is, for the drop
 };
 
 /// Payload indexes that a collection lacks are built. They stay when it is undone: they change no
