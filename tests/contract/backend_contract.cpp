@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "arrow/record_batch.h"
@@ -148,15 +149,14 @@ TEST_P(BackendContract, AnUnfinishedCollectionIsNotListed) {
   EXPECT_TRUE(same_points(map_of(points), read()));
 }
 
-TEST_P(BackendContract, WhatIsNoDeadProcessesLoadIsNotTakenOver) {
-  const auto taken = [&](std::string_view name) {
-    return backend().abandoned(name, kGoOn).ValueOrDie() ||
-           backend().take_over(name, kGoOn).ValueOrDie();
-  };
+TEST_P(BackendContract, OnlyAnUnfinishedLoadIsTakenOver) {
+  const bool many = backend().capabilities().many_collections;
   ASSERT_TRUE(is_ok(backend().create(name_, config_, kGoOn)));
-  EXPECT_FALSE(taken(name_)) << "a load of this process, which lives";
+  EXPECT_FALSE(backend().abandoned(name_, kGoOn).ValueOrDie()) << "its process lives";
+  EXPECT_EQ(backend().take_over(name_, kGoOn).ValueOrDie(), many) << "it is this process's";
   ASSERT_TRUE(is_ok(backend().finish(name_, config_, kGoOn)));
-  EXPECT_FALSE(taken(name_)) << "a finished collection";
+  EXPECT_FALSE(backend().abandoned(name_, kGoOn).ValueOrDie());
+  EXPECT_FALSE(backend().take_over(name_, kGoOn).ValueOrDie()) << "a finished collection";
   EXPECT_FALSE(backend().take_over("missing", kGoOn).ValueOrDie());
   EXPECT_EQ(names_in(backend()), std::vector<std::string>{name_});
 }
@@ -171,6 +171,29 @@ TEST_P(BackendContract, AnUnfinishedCollectionCanBeDropped) {
   ASSERT_TRUE(is_ok(backend().drop(name_, kGoOn)));
   make(some_points(3));
   EXPECT_EQ(read().size(), 3U);
+}
+
+TEST_P(BackendContract, ShardKeysWithoutPointsComeBack) {
+  if (!can().shard_keys || !can().settings) {
+    return;
+  }
+  CollectionConfig config = config_;
+  auto settings = nlohmann::json::parse(config.settings_json);
+  settings["params"]["sharding_method"] = "custom";
+  const auto keys = nlohmann::json::parse(R"([{"shard_key":"north","shards_number":1},
+      {"shard_key":7,"shards_number":2},{"shard_key":"empty","shards_number":1}])");
+  settings["params"]["shard_keys"] = keys;
+  config.settings_json = settings.dump();
+  auto points = some_points(4);
+  for (auto& point : points) {
+    point.shard_key = "7";
+  }
+  ASSERT_TRUE(is_ok(fill(backend(), name_, config, points)));
+  const auto got = backend().describe(name_, kGoOn);
+  ASSERT_TRUE(is_ok(got.status()));
+  EXPECT_EQ(nlohmann::json::parse(got->settings_json)["params"]["shard_keys"], keys);
+  EXPECT_EQ(config_differences(config, *got), std::vector<std::string>{});
+  EXPECT_TRUE(same_points(map_of(points), read()));
 }
 
 TEST_P(BackendContract, SettingsComeBack) {
@@ -580,6 +603,9 @@ TEST_P(BackendContract, WhatIsNotClaimedIsRefused) {
   EXPECT_TRUE(refused(deep));
   // One level less is claimed.
   deep.payload = nested.substr(5, nested.size() - 6);
+  if (config_.custom_sharding()) {
+    deep.shard_key = "north";
+  }
   ASSERT_EQ(nesting_depth(deep.payload), claims.max_payload_depth);
   ASSERT_TRUE(is_ok(writer->upsert(*to_batch(config_, {deep}))));
   ASSERT_TRUE(is_ok(writer->checkpoint()));

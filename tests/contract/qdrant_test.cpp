@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "tests/contract/backend_contract.h"
@@ -80,13 +81,25 @@ std::string real_url() {
   return url == nullptr ? std::string() : std::string(url);
 }
 
+// A server in cluster mode is tried with points under shard keys.
+CollectionConfig config_for(const std::string& url) {
+  auto config = Generator::every_kind();
+  if (connect(url, {}, Transport::kRest)->capabilities().shard_keys) {
+    auto settings = nlohmann::json::parse(config.settings_json);
+    settings["params"]["sharding_method"] = "custom";
+    config.settings_json = settings.dump();
+  }
+  return config;
+}
+
 std::vector<PlaceKind> real_servers() {
   const std::string url = real_url();
   if (url.empty()) {
     return {};
   }
-  return {{"rest", [url] { return std::make_unique<RealServer>(url, Transport::kRest); }},
-          {"grpc", [url] { return std::make_unique<RealServer>(url, Transport::kGrpc); }}};
+  const auto config = config_for(url);
+  return {{"rest", [url] { return std::make_unique<RealServer>(url, Transport::kRest); }, config},
+          {"grpc", [url] { return std::make_unique<RealServer>(url, Transport::kGrpc); }, config}};
 }
 
 INSTANTIATE_TEST_SUITE_P(

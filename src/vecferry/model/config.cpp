@@ -420,7 +420,14 @@ Result<CollectionConfig> with_vectors(const CollectionConfig& config,
 std::vector<std::string> config_differences(const CollectionConfig& a, const CollectionConfig& b) {
   std::vector<std::string> differences;
   try {
-    add_differences("", comparable(a), comparable(b), differences);
+    Json left_settings = comparable(a);
+    Json right_settings = comparable(b);
+    // Only a server tells its shard keys; elsewhere they are not known.
+    const Json::json_pointer keys("/params/shard_keys");
+    if (left_settings.contains(keys) != right_settings.contains(keys)) {
+      (left_settings.contains(keys) ? left_settings : right_settings)["params"].erase("shard_keys");
+    }
+    add_differences("", left_settings, right_settings, differences);
     std::map<std::string, std::pair<std::string, std::string>> indexes;
     for (const auto& index : a.payload_indexes) {
       indexes[index.path].first = index.schema_json;

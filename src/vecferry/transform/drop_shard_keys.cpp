@@ -21,7 +21,7 @@ class DropShardKeys : public Transform {
     auto settings = nlohmann::json::parse(before.settings_json, nullptr, false);
     const auto params = settings.is_object() ? settings.find("params") : settings.end();
     if (settings.is_object() && params != settings.end() && params->is_object() &&
-        params->erase("sharding_method") > 0) {
+        params->erase("sharding_method") + params->erase("shard_keys") > 0) {
       after.settings_json = settings.dump();
     }
     return after;

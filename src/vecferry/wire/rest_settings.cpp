@@ -205,6 +205,7 @@ class Planner {
   Json created(Json& settings, Json* finish) {
     Json create = taken(settings, "params");
     Json late = Json::object();
+    create.erase("shard_keys");  // not the server's word: made one by one
     put(late, "read_fan_out_factor", taken(create, "read_fan_out_factor"));
     put(late, "read_fan_out_delay_ms", taken(create, "read_fan_out_delay_ms"));
     put(*finish, "params", std::move(late));

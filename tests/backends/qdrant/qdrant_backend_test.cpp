@@ -156,7 +156,7 @@ TEST_F(KilledLoadTest, CanBeTakenOverAndGoesOn) {
     EXPECT_EQ(mark[kept], before[kept]) << kept;
   }
   EXPECT_FALSE(backend->abandoned("shop", kGoOn).ValueOrDie());
-  EXPECT_FALSE(connect()->take_over("shop", kGoOn).ValueOrDie()) << "its owner lives";
+  EXPECT_TRUE(connect()->take_over("shop", kGoOn).ValueOrDie()) << "it is this process's now";
   EXPECT_EQ(kind_of(backend->create("shop", config_, kGoOn)), ErrorKind::kExists);
 
   const auto there = backend->count("shop", nullptr, kGoOn).ValueOrDie();

@@ -79,6 +79,10 @@ class QdrantBackend : public Backend {
   Result<CollectionConfig> describe(std::string_view name, StopToken stop) override {
     ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(*connection_, name, stop));
     ARROW_ASSIGN_OR_RAISE(facts.config.aliases, aliases_of(*connection_, name, stop));
+    if (facts.config.custom_sharding()) {
+      ARROW_ASSIGN_OR_RAISE(const auto keys, shard_keys_of(*connection_, name, stop));
+      ARROW_RETURN_NOT_OK(note_shard_keys(keys, &facts.config));
+    }
     return std::move(facts.config);
   }
 
@@ -103,9 +107,15 @@ class QdrantBackend : public Backend {
     }
     const ForgetAfter forget(*known_);
     ARROW_RETURN_NOT_OK(create_collection(*connection_, name, config, stop));
-    const std::lock_guard lock(mutex_);
-    made_here_.emplace(name);
-    return Status::OK();
+    {
+      const std::lock_guard lock(mutex_);
+      made_here_.emplace(name);
+    }
+    Status keys = make_shard_keys(name, config, stop);
+    if (!keys.ok()) {
+      discard(drop(name, StopToken::Unstoppable()), "the load's mark tells of what is left");
+    }
+    return keys;
   }
 
   Result<bool> abandoned(std::string_view name, StopToken stop) override {
@@ -162,10 +172,24 @@ class QdrantBackend : public Backend {
 
   Status finish(std::string_view name, const CollectionConfig& config, StopToken stop) override {
     const ForgetAfter forget(*known_);
+    ARROW_RETURN_NOT_OK(make_shard_keys(name, config, stop));
     ARROW_RETURN_NOT_OK(finish_collection(*connection_, name, config, stop));
     const std::lock_guard lock(mutex_);
     made_here_.erase(std::string(name));
     return Status::OK();
+  }
+
+  Result<std::string> unready(std::string_view name, StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto facts, facts_of(*connection_, name, stop));
+    if (facts.unfinished) {
+      return std::string("it is still being loaded");
+    }
+    const auto& state = facts.state;
+    if (!state.optimizer_error.empty()) {
+      return "the server could not build its indexes: " + state.optimizer_error;
+    }
+    return state.status == "green" ? std::string()
+                                   : fmt::format("{}: its indexes are being built", state.status);
   }
 
   Status change_aliases(std::span<const AliasChange> changes, StopToken stop) override {
@@ -175,6 +199,13 @@ class QdrantBackend : public Backend {
 
   Result<std::vector<IdRange>> plan_scan(std::string_view name, const Filter* filter, int parts,
                                          StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto facts, known_->ask(*connection_, name, stop));
+    if (facts.config.custom_sharding()) {
+      ARROW_ASSIGN_OR_RAISE(const auto keys, shard_keys_of(*connection_, name, stop));
+      if (keys.empty()) {  // 1.18.3 hangs up when it is asked for a sample of no shards
+        return std::vector<IdRange>(1);
+      }
+    }
     return plan_ranges(*connection_, name, filter, parts, stop);
   }
 
@@ -201,6 +232,15 @@ class QdrantBackend : public Backend {
   }
 
  private:
+  // All at once, in the order of the source's shards; those without points are among them.
+  Status make_shard_keys(std::string_view name, const CollectionConfig& config,
+                         const StopToken& stop) {
+    for (const auto& key : noted_shard_keys(config)) {
+      ARROW_RETURN_NOT_OK(shard_keys_->ensure(*connection_, name, key, stop));
+    }
+    return Status::OK();
+  }
+
   std::shared_ptr<Connection> connection_;
   bool can_have_shard_keys_;
   std::shared_ptr<Pace> pace_;

@@ -129,17 +129,19 @@ class KeyCursor {
 class MergedReader : public PointReader {
  public:
   MergedReader(std::vector<KeyCursor> keys, std::shared_ptr<arrow::Schema> schema, IdRange range,
-               int64_t batch_bytes)
+               int64_t batch_bytes, StopToken stop)
       : keys_(std::move(keys)),
         schema_(std::move(schema)),
         left_(range),
-        batch_bytes_(batch_bytes) {}
+        batch_bytes_(batch_bytes),
+        stop_(std::move(stop)) {}
 
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
   IdRange cursor() const override { return left_; }
 
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     *out = nullptr;
+    ARROW_RETURN_NOT_OK(poll(stop_));
     std::vector<std::shared_ptr<arrow::RecordBatch>> rows;
     std::optional<PointId> last;
     int64_t bytes = 0;
@@ -172,6 +174,7 @@ class MergedReader : public PointReader {
   std::shared_ptr<arrow::Schema> schema_;
   IdRange left_;
   int64_t batch_bytes_;
+  StopToken stop_;
 };
 
 }  // namespace
@@ -203,12 +206,12 @@ Result<std::unique_ptr<PointReader>> open_scroll(const ReaderPlace& place,
       bytes / static_cast<int64_t>(std::max<size_t>(1, keys.size())), int64_t{64} << 10);
   std::vector<KeyCursor> cursors;
   for (const auto& key : keys) {
-    plan.shard_key = key;
+    plan.shard_key = key.text;
     ARROW_ASSIGN_OR_RAISE(auto pages, ScrollPages::open(place.connection, plan, stop));
     cursors.emplace_back(std::move(pages));
   }
-  return std::make_unique<MergedReader>(std::move(cursors), std::move(schema), options.range,
-                                        bytes);
+  return std::make_unique<MergedReader>(std::move(cursors), std::move(schema), options.range, bytes,
+                                        std::move(stop));
 }
 
 }  // namespace vecferry::remote

@@ -68,7 +68,7 @@ class QdrantWriter : public PointWriter {
     ARROW_ASSIGN_OR_RAISE(const auto groups, by_key(rows, view));
     for (const auto& [key, group] : groups) {
       ARROW_RETURN_NOT_OK(
-          place_.shard_keys->ensure(*place_.connection, target_.collection, key, stop_));
+          place_.shard_keys->ensure(*place_.connection, target_.collection, {.text = key}, stop_));
       ARROW_ASSIGN_OR_RAISE(const auto group_view, PointsView::make(*group));
       ARROW_RETURN_NOT_OK(put(group, group_view, key));
     }
@@ -83,7 +83,7 @@ class QdrantWriter : public PointWriter {
     ARROW_ASSIGN_OR_RAISE(const auto keys,
                           shard_keys_of(*place_.connection, target_.collection, stop_));
     for (const auto& key : keys) {
-      ARROW_RETURN_NOT_OK(remove_under(ids, key));
+      ARROW_RETURN_NOT_OK(remove_under(ids, key.text));
     }
     return Status::OK();
   }

@@ -260,6 +260,9 @@ Status create_collection(const Connection& connection, std::string_view name,
 Result<bool> take_over_load(const Connection& connection, std::string_view name,
                             const StopToken& stop) {
   ARROW_ASSIGN_OR_RAISE(auto facts, facts_of(connection, name, stop));
+  if (facts.unfinished && facts.unfinished->owner == this_process()) {
+    return true;
+  }
   if (!facts.unfinished || !has_died(facts.unfinished->owner)) {
     return false;
   }

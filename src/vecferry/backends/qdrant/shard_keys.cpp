@@ -8,8 +8,25 @@
 
 namespace vecferry::remote {
 
-Result<std::vector<std::string>> shard_keys_of(const Connection& connection,
-                                               std::string_view collection, const StopToken& stop) {
+namespace {
+
+using Json = nlohmann::json;
+
+Json json_of(const std::string& text) {
+  const auto value = parse_shard_key(text);
+  const auto* number = std::get_if<uint64_t>(&value);
+  return number != nullptr ? Json(*number) : Json(std::get<std::string>(value));
+}
+
+bool has(const std::vector<ShardKey>& keys, const std::string& text) {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const ShardKey& key) { return key.text == text; });
+}
+
+}  // namespace
+
+Result<std::vector<ShardKey>> shard_keys_of(const Connection& connection,
+                                            std::string_view collection, const StopToken& stop) {
   ARROW_ASSIGN_OR_RAISE(const auto text,
                         connection.rest({.path = collection_path(collection) + "/cluster"}, stop));
   ARROW_ASSIGN_OR_RAISE(const auto cluster, wire::cluster_of(text));
@@ -19,29 +36,65 @@ Result<std::vector<std::string>> shard_keys_of(const Connection& connection,
       by_shard.emplace(replica.shard_id, *replica.shard_key);
     }
   }
-  std::vector<std::string> keys;
+  std::vector<ShardKey> keys;
   for (const auto& [shard, key] : by_shard) {  // a key may have several shards
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-      keys.push_back(key);
+    auto known = std::find_if(keys.begin(), keys.end(),
+                              [&](const ShardKey& each) { return each.text == key; });
+    if (known == keys.end()) {
+      known = keys.insert(keys.end(), {.text = key});
+    }
+    ++known->shards;
+  }
+  return keys;
+}
+
+Status note_shard_keys(const std::vector<ShardKey>& keys, CollectionConfig* config) {
+  Json settings = Json::parse(config->settings_json, nullptr, false);
+  if (!settings.is_object() || !settings.contains("params") || !settings["params"].is_object()) {
+    return fail({.what = "settings without params"});
+  }
+  Json list = Json::array();
+  for (const auto& key : keys) {
+    list.push_back({{"shard_key", json_of(key.text)}, {"shards_number", key.shards}});
+  }
+  settings["params"]["shard_keys"] = std::move(list);
+  config->settings_json = settings.dump();
+  return Status::OK();
+}
+
+std::vector<ShardKey> noted_shard_keys(const CollectionConfig& config) {
+  const Json settings = Json::parse(config.settings_json, nullptr, false);
+  std::vector<ShardKey> keys;
+  if (!config.custom_sharding() || !settings.is_object()) {
+    return keys;
+  }
+  const Json list = settings.value(Json::json_pointer("/params/shard_keys"), Json());
+  for (const auto& entry : list) {
+    const Json key = entry.is_object() ? entry.value("shard_key", Json()) : Json();
+    const Json shards = entry.is_object() ? entry.value("shards_number", Json()) : Json();
+    const uint64_t count = shards.is_number_unsigned() ? shards.get<uint64_t>() : 0;
+    if (key.is_number_unsigned()) {
+      keys.push_back({.text = shard_key_text(key.get<uint64_t>()), .shards = count});
+    } else if (key.is_string()) {
+      keys.push_back({.text = shard_key_text(key.get<std::string>()), .shards = count});
     }
   }
   return keys;
 }
 
 Status ShardKeys::ensure(const Connection& connection, std::string_view collection,
-                         std::string_view key, const StopToken& stop) {
-  const std::pair<std::string, std::string> wanted(collection, key);
+                         const ShardKey& key, const StopToken& stop) {
+  const std::pair<std::string, std::string> wanted(collection, key.text);
   const std::lock_guard lock(mutex_);
   if (known_.count(wanted) > 0) {
     return Status::OK();
   }
   ARROW_ASSIGN_OR_RAISE(auto keys, shard_keys_of(connection, collection, stop));
-  if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-    const auto value = parse_shard_key(key);
-    const auto* number = std::get_if<uint64_t>(&value);
-    const nlohmann::json body = {{"shard_key", number != nullptr
-                                                   ? nlohmann::json(*number)
-                                                   : nlohmann::json(std::get<std::string>(value))}};
+  if (!has(keys, key.text)) {
+    Json body = {{"shard_key", json_of(key.text)}};
+    if (key.shards > 0) {
+      body["shards_number"] = key.shards;
+    }
     const auto made = connection.rest({.method = "PUT",
                                        .path = collection_path(collection) + "/shards?timeout=60",
                                        .body = body.dump(),
@@ -50,7 +103,7 @@ Status ShardKeys::ensure(const Connection& connection, std::string_view collecti
                                       stop);
     if (!made.ok()) {  // another may have made it, and a time-out is no proof that it was not made
       ARROW_ASSIGN_OR_RAISE(keys, shard_keys_of(connection, collection, stop));
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      if (!has(keys, key.text)) {
         return made.status();
       }
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <mutex>
 #include <set>
 #include <string>
@@ -7,18 +8,29 @@
 #include <vector>
 
 #include "vecferry/backends/qdrant/connection_internal.h"
+#include "vecferry/model/config.h"
 
 namespace vecferry::remote {
 
-/// The shard keys of a collection, as column text, in the order of their shards.
-Result<std::vector<std::string>> shard_keys_of(const Connection& connection,
-                                               std::string_view collection, const StopToken& stop);
+struct ShardKey {
+  std::string text{};   ///< as column text
+  uint64_t shards = 0;  ///< 0: as many as the collection's `shard_number` says
+};
+
+/// The shard keys of a collection, in the order of their shards.
+Result<std::vector<ShardKey>> shard_keys_of(const Connection& connection,
+                                            std::string_view collection, const StopToken& stop);
+
+/// Collection info does not tell them, so in a configuration they stand in the settings, as
+/// `params.shard_keys`, and a key without points travels, too.
+Status note_shard_keys(const std::vector<ShardKey>& keys, CollectionConfig* config);
+std::vector<ShardKey> noted_shard_keys(const CollectionConfig& config);
 
 /// Makes the shard keys that points need; each once, whoever asks.
 /// Thread: safe for concurrent use.
 class ShardKeys {
  public:
-  Status ensure(const Connection& connection, std::string_view collection, std::string_view key,
+  Status ensure(const Connection& connection, std::string_view collection, const ShardKey& key,
                 const StopToken& stop);
   /// After a collection was dropped.
   void forget(std::string_view collection);
