@@ -29,16 +29,17 @@ std::string report_text(const SampleReport& report, const SampleWords& words) {
       "points\n",
       words.a, words.b, words.limit, report.overlap * static_cast<double>(words.limit),
       report.overlap * 100, report.queries.size());
-  for (size_t i = 0; i < std::min(kShownWorst, report.queries.size()); ++i) {
-    const auto& query = report.queries[i];
+  const auto& queries = report.queries;  // the least alike first
+  for (size_t i = 0; i < std::min(kShownWorst, queries.size()) && queries[i].overlap < 1; ++i) {
     text += fmt::format("  {:<9} point {}: {} of {} are the same\n", i == 0 ? "worst" : "",
-                        to_string(query.id), query.shared,
-                        std::max(query.nearest_a.size(), query.nearest_b.size()));
+                        to_string(queries[i].id), queries[i].shared,
+                        std::max(queries[i].nearest_a.size(), queries[i].nearest_b.size()));
   }
-  return text + fmt::format(
-                    "  look at it with `vecferry peek {} --near {}`, and at the other "
-                    "likewise\n",
-                    words.a, to_string(report.queries.front().id));
+  if (queries.front().overlap < 1) {
+    text += fmt::format("  look      `vecferry peek {} --near {}`, and at the other likewise\n",
+                        words.a, to_string(queries.front().id));
+  }
+  return text;
 }
 
 Result<int> run_sample(const Context& context, const Output& output, const SampleWords& words) {
