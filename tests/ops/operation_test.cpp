@@ -207,7 +207,7 @@ std::vector<Verb> verbs() {
 
 class OperationTest : public ::testing::TestWithParam<Verb> {};
 INSTANTIATE_TEST_SUITE_P(Verbs, OperationTest, ::testing::ValuesIn(verbs()),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& verb) { return std::string(verb.param.name); });
 
 Look after(const Verb& verb, const Look& before) {
   Look look = before;

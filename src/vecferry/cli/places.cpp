@@ -74,6 +74,23 @@ Result<OpenedLocation> open_file_place(const std::string& path, const PlaceOptio
   return opened;
 }
 
+// The same place from any folder.
+Status make_absolute(Place* place) {
+  if (place->kind == PlaceKind::kQdrant || place->address == "-" ||
+      place->address.find("://") != std::string::npos) {
+    return Status::OK();
+  }
+  std::error_code error;
+  const fs::path absolute = fs::absolute(place->address, error);
+  const fs::path canonical = fs::weakly_canonical(absolute, error);
+  if (error) {
+    return system_failure(error.value(), fmt::format("cannot find '{}'", place->address),
+                          place->address);
+  }
+  place->address = canonical.string();
+  return Status::OK();
+}
+
 bool is_bare_name(const std::string& text) {
   return !text.empty() && text != "-" && text.find_first_of("/:.") == std::string::npos;
 }
@@ -124,14 +141,14 @@ std::string PlaceNames::resolve(const std::string& text) const {
   return is_bare_name(text) ? resolve_place("") + "/" + text : text;
 }
 
-std::string PlaceNames::protecting(const std::string& label) const {
+std::string PlaceNames::protecting(const std::string& address) const {
   for (const auto& environment : environments_) {
-    std::string_view url = environment.url;
-    while (!url.empty() && url.back() == '/') {
-      url.remove_suffix(1);
+    auto place = parse_place(environment.url);
+    if (!environment.protect || !place.ok() || !make_absolute(&*place).ok()) {
+      continue;
     }
-    if (environment.protect && label.starts_with(url) &&
-        (label.size() == url.size() || label[url.size()] == '/')) {
+    const std::string its = to_string(*place);
+    if (address.starts_with(its) && (address.size() == its.size() || address[its.size()] == '/')) {
       return environment.name;
     }
   }
@@ -194,16 +211,7 @@ Result<OpenedLocation> open_location(const PlaceNames& names, const std::string&
 
 Result<std::string> address_of(const PlaceNames& names, const std::string& text) {
   ARROW_ASSIGN_OR_RAISE(auto location, parse_location(names.resolve(text)));
-  Place& place = location.place;
-  if (place.kind != PlaceKind::kQdrant && place.address != "-" &&
-      place.address.find("://") == std::string::npos) {
-    std::error_code error;
-    const fs::path absolute = fs::absolute(place.address, error);
-    place.address = fs::weakly_canonical(absolute, error).string();
-    if (error) {
-      return system_failure(error.value(), fmt::format("cannot find '{}'", text), text);
-    }
-  }
+  ARROW_RETURN_NOT_OK(make_absolute(&location.place));
   return to_string(location);
 }
 

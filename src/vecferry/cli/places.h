@@ -45,8 +45,8 @@ class PlaceNames {
   const std::string& config_file() const { return config_file_; }
   /// The folder of the journal, as the file says; empty when it does not.
   const std::string& journal() const { return journal_; }
-  /// The name of the protected environment that this location or place is in; empty: none.
-  std::string protecting(const std::string& label) const;
+  /// The name of the protected environment that this address is in; empty: none.
+  std::string protecting(const std::string& address) const;
   /// How to reach the server at `url`; a URL that the file names is reached as it says.
   Result<QdrantOptions> server(const std::string& url) const;
 

@@ -17,8 +17,12 @@ Result<bool> is_there(const OpenedEnd& target, const StopToken& stop) {
     return kind_of(config.status()) == ErrorKind::kNotFound ? Result<bool>(false)
                                                             : Result<bool>(config.status());
   }
-  ARROW_ASSIGN_OR_RAISE(const bool abandoned, target.backend->abandoned(target.collection, stop));
-  return !abandoned;
+  // What an earlier try has begun is begun anew.
+  ARROW_ASSIGN_OR_RAISE(const bool unfinished, target.backend->take_over(target.collection, stop));
+  if (unfinished) {
+    ARROW_RETURN_NOT_OK(target.backend->drop(target.collection, stop));
+  }
+  return !unfinished;
 }
 
 Status check_equal(const OpenedEnd& backup, const OpenedEnd& target, Progress& progress,

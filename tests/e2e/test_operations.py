@@ -1,0 +1,259 @@
+"""Operations with a journal: done, taken back, and killed at every point and at any moment."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+
+import pytest
+from support import Vecferry, read_jsonl, tree
+
+# What to type, on a place with the collections `docs` and `more`.
+VERBS = {
+    "clone": ["clone", "local:db/docs", "copy", "--aliases"],
+    "rename": ["rename", "local:db/docs", "new", "--keep-alias", "--yes"],
+    "drop": ["drop", "local:db/docs", "--yes"],
+    "empty": ["empty", "local:db/docs", "--yes"],
+}
+RANDOM_KILLS = 200
+
+
+def look(vecferry):
+    """All that a person finds in the place: settings, aliases and points of every collection."""
+    found = {"aliases": vecferry.json("alias", "list", "local:db")["aliases"]}
+    for collection in vecferry.json("ls", "local:db")["collections"]:
+        name = collection["name"]
+        file = vecferry.folder.parent / "look.jsonl"
+        vecferry.json("export", f"local:db/{name}", file, "--no-verify")
+        head, points = read_jsonl(file)
+        file.unlink()
+        found[name] = ({key: head[key] for key in ("config", "payload_schema")}, points)
+    return found
+
+
+def newest(vecferry):
+    operations = vecferry.json("history", "--limit", 1)["operations"]
+    return operations[0] if operations else None
+
+
+class World:
+    """A prepared place, and copies of it to kill programs on."""
+
+    def __init__(self, vecferry, docs):
+        self.binary = vecferry.binary
+        self.template = vecferry.folder
+        vecferry.json("copy", docs, "local:db/more", "--limit", 5)
+        vecferry.json("--journal", "j", "alias", "set", "local:db/live", "--to", "docs")
+        shutil.rmtree(vecferry.folder / "j")
+        self.before = look(vecferry)
+        self.count = 0
+
+    def fresh(self):
+        """Another program in a copy of its own, with a home (and so a journal) of its own."""
+        self.count += 1
+        work = self.template.parent / f"run-{self.count}" / "work"
+        shutil.copytree(self.template, work)
+        return Vecferry(self.binary, work)
+
+    @staticmethod
+    def forget(vecferry):
+        shutil.rmtree(vecferry.folder.parent)
+
+
+@pytest.fixture
+def world(vecferry, docs):
+    return World(vecferry, docs)
+
+
+@pytest.fixture
+def after(world):
+    """What the place looks like when a verb is done."""
+    known = {}
+
+    def after(verb):
+        if verb not in known:
+            vecferry = world.fresh()
+            vecferry.json(*VERBS[verb])
+            known[verb] = look(vecferry)
+            assert known[verb] != world.before
+            world.forget(vecferry)
+        return known[verb]
+
+    return after
+
+
+def run_killed(vecferry, point, *args):
+    """Run until the kill point; True when the program got to it."""
+    done = subprocess.run(
+        [vecferry.binary, *args],
+        cwd=vecferry.folder,
+        env=vecferry.environment() | {"VECFERRY_KILL_POINT": point},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
+    return done.returncode != 0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_done_and_taken_back(world, verb):
+    vecferry = world.fresh()
+    plan = vecferry.run("--json", *VERBS[verb], "--dry-run")
+    assert plan.lines[0]["type"] == "plan" and plan.result["dry_run"]
+    assert look(vecferry) == world.before
+    assert newest(vecferry) is None, "a dry run writes no journal"
+    done = vecferry.json(*VERBS[verb])
+    assert done["verified"]
+    assert look(vecferry) != world.before
+    entry = newest(vecferry)
+    assert (entry["id"], entry["verb"], entry["state"]) == (done["operation"], verb, "done")
+    undone = vecferry.json("undo", entry["id"][:6])
+    assert undone["operation"] == entry["id"]
+    assert look(vecferry) == world.before
+    assert newest(vecferry)["state"] == "undone"
+
+
+@pytest.mark.parametrize("way", ["resume", "undo"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_killed_at_every_point(world, after, verb, way):
+    """Between every two durable acts: complete after `resume`, as before after `undo`."""
+    wanted = after(verb) if way == "resume" else world.before
+    passed = 0
+    while True:
+        vecferry = world.fresh()
+        if not run_killed(vecferry, f"#{passed + 1}", *VERBS[verb]):
+            break
+        passed += 1
+        entry = newest(vecferry)
+        if entry is None:
+            assert look(vecferry) == world.before, f"point {passed}"
+        elif entry["state"] == "done":
+            assert way == "undo" or look(vecferry) == wanted, f"point {passed}"
+        else:
+            assert entry["state"] == "stopped", f"point {passed}"
+            vecferry.json(way, entry["id"])
+            assert look(vecferry) == wanted, f"point {passed}"
+            assert newest(vecferry)["state"] == ("done" if way == "resume" else "undone")
+        world.forget(vecferry)
+    assert passed >= 5, "there are kill points"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_killed_at_every_point_of_undo(world, verb):
+    template = world.fresh()
+    done = template.json(*VERBS[verb])["operation"]
+    passed = 0
+    while True:
+        vecferry = Vecferry(world.binary, world.template.parent / "again" / "work")
+        # The journal names places by their full path, so the same folder is used each time.
+        shutil.rmtree(template.folder.parent.with_name("kept"), ignore_errors=True)
+        shutil.copytree(template.folder.parent, template.folder.parent.with_name("kept"))
+        vecferry = template
+        killed = run_killed(vecferry, f"#{passed + 1}", "undo", done)
+        if killed:
+            passed += 1
+            assert newest(vecferry)["state"] == "stopped"
+            vecferry.json("undo", done)
+        assert look(vecferry) == world.before, f"point {passed}"
+        shutil.rmtree(template.folder.parent)
+        template.folder.parent.with_name("kept").rename(template.folder.parent)
+        if not killed:
+            break
+    assert passed >= 3, "there are kill points"
+
+
+def test_killed_at_any_moment(world, after, large):
+    """SIGKILL by the clock, over all verbs; the oracle is every point of the place."""
+    choice = random.Random(5)
+    verbs = sorted(VERBS)
+    ends = {"resume": 0, "undo": 0, "before": 0, "done": 0}
+    for turn in range(RANDOM_KILLS):
+        verb = verbs[turn % len(verbs)]
+        vecferry = world.fresh()
+        process = subprocess.Popen(
+            [vecferry.binary, *VERBS[verb]],
+            cwd=vecferry.folder,
+            env=vecferry.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=choice.uniform(0, 0.35))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.wait()
+        assert process.returncode in (0, -signal.SIGKILL)
+        entry = newest(vecferry)
+        if entry is None:
+            assert look(vecferry) == world.before
+            ends["before"] += 1
+        elif entry["state"] == "done":
+            assert look(vecferry) == after(verb)
+            ends["done"] += 1
+        else:
+            way = choice.choice(["resume", "undo"])
+            vecferry.json(way, entry["id"])
+            assert look(vecferry) == (after(verb) if way == "resume" else world.before)
+            ends[way] += 1
+        world.forget(vecferry)
+    assert ends["resume"] > 0 and ends["undo"] > 0, ends
+
+
+def test_history_and_show(vecferry, docs):
+    assert vecferry.json("history")["operations"] == []
+    first = vecferry.json("clone", docs, "a")["operation"]
+    second = vecferry.json("clone", docs, "b")["operation"]
+    operations = vecferry.json("history")["operations"]
+    assert [entry["id"] for entry in operations] == [second, first]
+    assert operations[0]["source"] == docs and operations[0]["target"] == "local:db/b"
+    assert len(vecferry.json("history", "--limit", 1)["operations"]) == 1
+    shown = vecferry.json("show", first)
+    assert shown["receipt"]["points"] == shown["receipt"]["steps"][0]["facts"]["points"] > 0
+    assert shown["operation"]["state"] == "done"
+    assert vecferry.fails("show", "zz", code=5)["kind"] == "not_found"
+    text = vecferry.run("show", first).stdout
+    assert "verified  read back and equal" in text
+
+
+def test_destructive_verbs_ask(vecferry, docs):
+    for args in (["drop", docs], ["empty", docs], ["rename", docs, "x"]):
+        error = vecferry.fails(*args, code=6)
+        assert "--yes" in error["next"]
+    assert vecferry.json("info", docs)["points_count"] > 0
+    assert newest(vecferry) is None
+
+
+def test_a_protected_environment_wants_its_name(vecferry, docs, folder):
+    (folder / "vecferry.toml").write_text('[env.prod]\nurl = "local:db"\nprotect = true\n')
+    error = vecferry.fails("drop", "prod/docs", "--yes", code=6)
+    assert "--confirm prod" in error["next"]
+    vecferry.fails("drop", "prod/docs", "--yes", "--confirm", "staging", code=6)
+    assert vecferry.json("drop", "prod/docs", "--yes", "--confirm", "prod")["verified"]
+
+
+def test_the_journal_holds_no_secret(vecferry, docs, folder):
+    """Nor does anything beside it: keys are named in the configuration, and read when used."""
+    vecferry.json("clone", docs, "x")
+    vecferry.json("rename", "local:db/x", "y", "--yes")
+    state = folder.parent / "home" / ".local" / "state" / "vecferry"
+    assert (state / "journal.db").exists()
+    assert any(name.endswith("backup-0.parquet") for name in tree(state))
+    journal = folder / "named"
+    vecferry.json("--journal", journal, "clone", docs, "z")
+    assert (journal / "journal.db").exists()
+    assert len(vecferry.json("history")["operations"]) == 2
+
+
+def test_anyone_can_read_the_journal(vecferry, docs, folder):
+    import sqlite3
+
+    done = vecferry.json("clone", docs, "x")
+    state = folder.parent / "home" / ".local" / "state" / "vecferry"
+    with sqlite3.connect(f"file:{state / 'journal.db'}?mode=ro", uri=True) as db:
+        rows = db.execute("SELECT id, verb, state, receipt FROM operation").fetchall()
+        steps = db.execute("SELECT kind, state FROM step").fetchall()
+    assert [(row[0], row[1], row[2]) for row in rows] == [(done["operation"], "clone", "done")]
+    assert json.loads(rows[0][3])["points"] == done["points"]
+    assert steps == [("load", "done")]
