@@ -4,14 +4,17 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "tests/support/temp_dir.h"
+#include "vecferry/backends/files/open_file.h"
 #include "vecferry/backends/memory/memory_backend.h"
 #include "vecferry/journal/journal.h"
 #include "vecferry/ops/operation.h"
 #include "vecferry/ops/place_opener.h"
 
-/// Places in memory for operations: "a/docs" is collection "docs" of place "a".
+/// Places in memory for operations: "a/docs" is collection "docs" of place "a"; files by their
+/// path, which starts with a slash.
 namespace vecferry::testing {
 
 class MemoryPlaces : public PlaceOpener {
@@ -27,12 +30,26 @@ class MemoryPlaces : public PlaceOpener {
   }
 
   Result<OpenedEnd> open_source(const std::string& address, const ReadingOptions& /*options*/,
-                                StopToken /*stop*/) override {
-    return end(address);
+                                StopToken stop) override {
+    if (!address.starts_with('/')) {
+      return end(address);
+    }
+    ARROW_ASSIGN_OR_RAISE(auto file, open_file(address, {}));
+    ARROW_ASSIGN_OR_RAISE(auto collection, collection_name_of(*file, address, {}, stop));
+    return OpenedEnd{.backend = std::move(file),
+                     .collection = std::move(collection),
+                     .label = address,
+                     .address = address};
   }
   Result<OpenedEnd> open_target(const std::string& address, bool /*build_index*/,
                                 StopToken /*stop*/) override {
-    return end(address);
+    if (!address.starts_with('/')) {
+      return end(address);
+    }
+    ARROW_ASSIGN_OR_RAISE(auto file,
+                          open_file(address, {.collection_name = "backup", .write = true}));
+    return OpenedEnd{
+        .backend = std::move(file), .collection = "backup", .label = address, .address = address};
   }
 
  private:
