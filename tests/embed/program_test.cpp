@@ -18,6 +18,12 @@ const std::vector<std::string> kTexts = {"a", "bb", "ccc"};
 // Programs for the shell, which is there wherever POSIX is. Each answers a line with [1, 2].
 constexpr const char* kAnswer = R"(echo "{\"vector\":[1,2]}")";
 
+Result<std::vector<float>> ask(Embedder& embedder, const std::vector<std::string>& texts,
+                               const StopToken& stop = kNoStop) {
+  std::optional<size_t> refused;
+  return embedder.embed(texts, stop, &refused);
+}
+
 class Program : public ::testing::Test {
  protected:
   Program() { std::signal(SIGPIPE, SIG_IGN); }  // as the program does
@@ -42,7 +48,7 @@ TEST_F(Program, AnswersLineByLine) {
   const auto made = embedder("while read -r line; do echo \"$line\" >> " + dir_.file("seen") +
                              "; " + kAnswer + "; done");
   EXPECT_EQ(made->in_flight(), 1);
-  EXPECT_EQ(made->embed(kTexts, kNoStop).ValueOrDie(), (std::vector<float>{1, 2, 1, 2, 1, 2}));
+  EXPECT_EQ(ask(*made, kTexts).ValueOrDie(), (std::vector<float>{1, 2, 1, 2, 1, 2}));
   EXPECT_EQ(content("seen"), "{\"text\":\"a\"}\n{\"text\":\"bb\"}\n{\"text\":\"ccc\"}\n");
 }
 
@@ -53,7 +59,7 @@ TEST_F(Program, IsStartedOnceAndEndsWithItsInput) {
     const auto made = embedder("echo x >> " + started + "; while read -r line; do " + kAnswer +
                                "; done; echo bye > " + ended);
     for (int i = 0; i < 3; ++i) {
-      ASSERT_TRUE(made->embed(kTexts, kNoStop).ok());
+      ASSERT_TRUE(ask(*made, kTexts).ok());
     }
     EXPECT_FALSE(std::filesystem::exists(ended));
   }
@@ -64,13 +70,13 @@ TEST_F(Program, IsStartedOnceAndEndsWithItsInput) {
 TEST_F(Program, MoreThanAPipeHoldsGoesBothWays) {
   const std::vector<std::string> texts(300, std::string(4000, 'x'));
   const auto made = embedder("while read -r line; do " + std::string(kAnswer) + "; done");
-  EXPECT_EQ(made->embed(texts, kNoStop).ValueOrDie().size(), 600U);
+  EXPECT_EQ(ask(*made, texts).ValueOrDie().size(), 600U);
 }
 
 TEST_F(Program, ThatDiesIsQuoted) {
   const auto made =
       embedder("read -r line; " + std::string(kAnswer) + "; echo 'no model here' >&2; exit 3");
-  const auto failure = failure_of(made->embed(kTexts, kNoStop).status());
+  const auto failure = failure_of(ask(*made, kTexts).status());
   EXPECT_EQ(failure.kind, ErrorKind::kIncompatible);
   EXPECT_NE(failure.what.find("(status 3) after 1 of 3 vectors: no model here"), std::string::npos)
       << failure.what;
@@ -78,26 +84,26 @@ TEST_F(Program, ThatDiesIsQuoted) {
 
 TEST_F(Program, ThatIsKilledSaysSo) {
   const auto made = embedder("kill -9 $$");
-  const auto failure = failure_of(made->embed(kTexts, kNoStop).status());
+  const auto failure = failure_of(ask(*made, kTexts).status());
   EXPECT_NE(failure.what.find("(signal 9) after 0 of 3"), std::string::npos) << failure.what;
 }
 
 TEST_F(Program, ThatSaysTooMuchIsRefused) {
   const auto made =
       embedder(R"(while read -r line; do printf '{"vector":[1,2]}\n{"vector":[1,2]}\n'; done)");
-  const auto failure = failure_of(made->embed(kTexts, kNoStop).status());
+  const auto failure = failure_of(ask(*made, kTexts).status());
   EXPECT_EQ(failure.kind, ErrorKind::kIncompatible);
   EXPECT_NE(failure.what.find("more lines than texts"), std::string::npos) << failure.what;
 }
 
 TEST_F(Program, ThatIsNotThereIsNotFound) {
   const auto made = make_embedder({.command = "no-such-program-here --x", .dim = 2}).ValueOrDie();
-  EXPECT_EQ(kind_of(made->embed(kTexts, kNoStop).status()), ErrorKind::kNotFound);
+  EXPECT_EQ(kind_of(ask(*made, kTexts).status()), ErrorKind::kNotFound);
 }
 
 TEST_F(Program, ThatKeepsItsLinesIsNotWaitedForWithoutEnd) {
   const auto made = embedder("while read -r line; do :; done", std::chrono::milliseconds(50));
-  const auto failure = failure_of(made->embed(kTexts, kNoStop).status());
+  const auto failure = failure_of(ask(*made, kTexts).status());
   EXPECT_EQ(failure.kind, ErrorKind::kTimeout);
   EXPECT_NE(failure.next.find("flush"), std::string::npos);
 }
@@ -106,7 +112,7 @@ TEST_F(Program, AStopEndsTheWait) {
   arrow::StopSource stop;
   stop.RequestStop();
   const auto made = embedder("while read -r line; do :; done");
-  EXPECT_EQ(kind_of(made->embed(kTexts, stop.token()).status()), ErrorKind::kCancelled);
+  EXPECT_EQ(kind_of(ask(*made, kTexts, stop.token()).status()), ErrorKind::kCancelled);
 }
 
 TEST_F(Program, OneOfTheTwoWaysIsNamed) {

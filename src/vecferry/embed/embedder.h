@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,11 +33,14 @@ class Embedder {
  public:
   virtual ~Embedder() = default;
 
-  /// `dim` finite numbers a text, in the order of the texts. What may pass later is tried again.
+  /// `dim` finite numbers a text, in the order of the texts. What may pass later is tried again,
+  /// and what is refused in one request in smaller ones. When it is one text that is not taken,
+  /// `*refused` says which.
   /// Errors: kIncompatible for an answer that is not these vectors, kRefused, kNotFound,
   /// kUnavailable, kTimeout; kCancelled within 0.2 s of a stop.
   virtual Result<std::vector<float>> embed(std::span<const std::string> texts,
-                                           const StopToken& stop) = 0;
+                                           const StopToken& stop,
+                                           std::optional<size_t>* refused) = 0;
 
   /// Requests that one lane keeps in flight.
   virtual int in_flight() const = 0;

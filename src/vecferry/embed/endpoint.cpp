@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <limits>
 #include <optional>
 #include <random>
 #include <thread>
@@ -85,9 +87,6 @@ Status refused_by_server(const PostReply& reply, bool has_key) {
       failure.kind = ErrorKind::kNotFound;
       failure.next = "check --embed-url and --embed-model";
       break;
-    case 413:
-      failure.next = "send fewer texts at once: a smaller --embed-batch";
-      break;
     case 408:
     case 425:
     case 429:
@@ -118,34 +117,80 @@ class Endpoint : public Embedder {
         label_(fmt::format("{} at {}", options_.model, without_secrets(options_.url))),
         http_(std::move(http)) {}
 
-  Result<std::vector<float>> embed(std::span<const std::string> texts,
-                                   const StopToken& stop) override {
-    const std::string request = embedding_request(options_.model, texts, options_.ask_base64);
-    Retry retry(options_);
-    for (;;) {
-      std::optional<Milliseconds> retry_after;
-      auto vectors = once(request, texts.size(), &retry_after, stop);
-      if (vectors.ok() || kind_of(vectors.status()) == ErrorKind::kCancelled) {
-        return vectors;
+  Result<std::vector<float>> embed(std::span<const std::string> texts, const StopToken& stop,
+                                   std::optional<size_t>* refused) override {
+    std::vector<float> vectors;
+    vectors.reserve(texts.size() * options_.dim);
+    for (size_t first = 0; first < texts.size();) {
+      const auto some = texts.subspan(first, std::min(texts.size() - first, most_texts_.load()));
+      const Status status = append_vectors(some, stop, &vectors, refused);
+      if (!status.ok()) {
+        if (refused->has_value()) {
+          *refused = **refused + first;
+        }
+        return widen(status, without_secrets(options_.url));
       }
-      const Status again = retry.again(vectors.status(), retry_after, stop);
-      if (!again.ok()) {
-        return widen(again, without_secrets(options_.url));
-      }
+      first += some.size();
     }
+    return vectors;
   }
 
   int in_flight() const override { return kInFlight; }
   std::string label() const override { return label_; }
 
  private:
+  // One request; when the server does not take it, two of half the size: it may take no more at
+  // once, which is remembered, or not one of the texts, which is found so.
+  Status append_vectors(std::span<const std::string> texts, const StopToken& stop,
+                        std::vector<float>* vectors, std::optional<size_t>* refused) {
+    bool about_texts = false;
+    const auto some = ask(texts, stop, &about_texts);
+    if (some.ok()) {
+      vectors->insert(vectors->end(), some->begin(), some->end());
+      return Status::OK();
+    }
+    if (!about_texts) {
+      return some.status();
+    }
+    if (texts.size() == 1) {
+      *refused = 0;
+      return some.status();
+    }
+    const size_t half = (texts.size() + 1) / 2;
+    ARROW_RETURN_NOT_OK(append_vectors(texts.first(half), stop, vectors, refused));
+    const Status status = append_vectors(texts.subspan(half), stop, vectors, refused);
+    if (refused->has_value()) {
+      *refused = **refused + half;
+    }
+    ARROW_RETURN_NOT_OK(status);
+    most_texts_ = std::min(most_texts_.load(), half);
+    return Status::OK();
+  }
+
+  // Until it is answered, or there is no more hope.
+  Result<std::vector<float>> ask(std::span<const std::string> texts, const StopToken& stop,
+                                 bool* about_texts) {
+    const std::string request = embedding_request(options_.model, texts, options_.ask_base64);
+    Retry retry(options_);
+    for (;;) {
+      std::optional<Milliseconds> retry_after;
+      auto vectors = once(request, texts.size(), &retry_after, about_texts, stop);
+      if (vectors.ok() || kind_of(vectors.status()) == ErrorKind::kCancelled) {
+        return vectors;
+      }
+      ARROW_RETURN_NOT_OK(retry.again(vectors.status(), retry_after, stop));
+    }
+  }
+
   Result<std::vector<float>> once(const std::string& request, size_t texts,
-                                  std::optional<Milliseconds>* retry_after, const StopToken& stop) {
+                                  std::optional<Milliseconds>* retry_after, bool* about_texts,
+                                  const StopToken& stop) {
     const size_t most_bytes = texts * options_.dim * kMostBytesANumber + (size_t{1} << 20);
     ARROW_ASSIGN_OR_RAISE(const auto reply,
                           http_->send(request, options_.timeout, most_bytes, stop));
     if (reply.status < 200 || reply.status >= 300) {
       *retry_after = reply.retry_after;
+      *about_texts = reply.status == 400 || reply.status == 413 || reply.status == 422;
       return refused_by_server(reply, !options_.api_key.empty());
     }
     return parse_embedding_reply(reply.body, texts, options_.dim);
@@ -154,6 +199,7 @@ class Endpoint : public Embedder {
   EmbedderOptions options_;
   std::string label_;
   std::unique_ptr<HttpPost> http_;
+  std::atomic<size_t> most_texts_ = std::numeric_limits<size_t>::max();  // that it takes at once
 };
 
 }  // namespace

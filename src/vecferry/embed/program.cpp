@@ -24,8 +24,8 @@ class Program : public Embedder {
   Program(EmbedderOptions options, std::vector<std::string> words)
       : options_(std::move(options)), words_(std::move(words)) {}
 
-  Result<std::vector<float>> embed(std::span<const std::string> texts,
-                                   const StopToken& stop) override {
+  Result<std::vector<float>> embed(std::span<const std::string> texts, const StopToken& stop,
+                                   std::optional<size_t>* /*refused*/) override {
     ARROW_ASSIGN_OR_RAISE(auto child, take());
     auto vectors = ask(*child, texts, stop);
     if (!vectors.ok()) {  // what it still answers is to texts nobody waits for

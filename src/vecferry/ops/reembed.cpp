@@ -55,15 +55,17 @@ Status Reembedding::embed_request(std::span<const Text> texts, const StopToken& 
     words.push_back(text.text);
     keys.push_back(text.key);
   }
-  const auto vectors = embedder_->embed(words, stop);
+  std::optional<size_t> refused;
+  const auto vectors = embedder_->embed(words, stop, &refused);
   if (!vectors.ok()) {
     if (kind_of(vectors.status()) == ErrorKind::kCancelled) {
       return vectors.status();
     }
-    return widen(vectors.status(), texts.size() == 1
-                                       ? fmt::format("point {}", texts.front().point)
-                                       : fmt::format("point {} and {} after it",
-                                                     texts.front().point, texts.size() - 1));
+    const auto& first = texts[refused.value_or(0)].point;
+    return widen(vectors.status(),
+                 refused || texts.size() == 1
+                     ? fmt::format("point {}", first)
+                     : fmt::format("point {} and {} after it", first, texts.size() - 1));
   }
   return cache_->add(keys, *vectors);
 }
