@@ -83,6 +83,9 @@ Result<server::ServerOptions> server_options(const Context& context, const Serve
   if (!key.empty()) {
     options.api_keys.push_back(std::move(key));
   }
+  if (auto read_only = environment_variable("VECFERRY_READ_ONLY_API_KEY"); !read_only.empty()) {
+    options.read_only_api_keys.push_back(std::move(read_only));
+  }
   return options;
 }
 
@@ -116,7 +119,8 @@ void add_serve(CLI::App& app, Context& context) {
   auto* verb = app.add_subcommand(
       "serve",
       "Answer as a Qdrant server does, over the collections of local places, until SIGINT or\n"
-      "SIGTERM. With VECFERRY_API_KEY set, clients must show that key.");
+      "SIGTERM. With VECFERRY_API_KEY set, clients must show that key; one that shows\n"
+      "VECFERRY_READ_ONLY_API_KEY may look, and change nothing.");
   verb->add_option("PLACE", words->places, "local:DIR; new collections go to the first")
       ->required();
   verb->add_option("--http", words->http, "Where REST is served; port 0: any free one")

@@ -18,6 +18,7 @@ struct ServerOptions {
   int http_port = 6333;                               ///< 0: any free one
   std::optional<std::string> grpc{"127.0.0.1:6334"};  ///< host and port; none: no gRPC
   std::vector<std::string> api_keys{};
+  std::vector<std::string> read_only_api_keys{};
   bool read_only = false;
   bool optimise = true;
 };

@@ -137,7 +137,10 @@ ServerFailure rest_failure(const RestAnswer& answer, std::string_view where) {
     case 502:
     case 503:
     case 504: {
-      auto result = of_kind(ErrorKind::kUnavailable, std::move(words), where, {}, true);
+      auto result = of_kind(ErrorKind::kUnavailable, std::move(words), where,
+                            "often said by a proxy or balancer between: check that the server runs "
+                            "and is reached from there",
+                            true);
       result.retry_after = delay_of(answer.retry_after);
       return result;
     }

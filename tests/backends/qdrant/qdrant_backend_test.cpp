@@ -32,12 +32,13 @@ class QdrantBackendTest : public ::testing::Test {
  protected:
   void SetUp() override { start({}); }
 
-  void start(std::vector<std::string> api_keys) {
+  void start(std::vector<std::string> api_keys, std::vector<std::string> read_only_api_keys = {}) {
     server_.reset();
     server_ = server::Server::start({.places = {dir_.path() / "place"},
                                      .http_port = 0,
                                      .grpc = "127.0.0.1:0",
                                      .api_keys = std::move(api_keys),
+                                     .read_only_api_keys = std::move(read_only_api_keys),
                                      .optimise = false})
                   .ValueOrDie();
     options_ = {.url = fmt::format("http://127.0.0.1:{}", server_->http_port()),
@@ -310,6 +311,93 @@ TEST(QdrantLosses, AnOldServerSaysBeforehandWhatItCannotKeep) {
   config = default_config({{.element = ElementType::kUint8, .dim = 2}});
   const FakeQdrant server(config, {}, "1.8.4");
   EXPECT_EQ(kind_of(server.connect()->losses(config, kGoOn).status()), ErrorKind::kIncompatible);
+}
+
+// What each of `nodes` in vecferry.toml turns out to be.
+class NodesTest : public ::testing::Test {
+ protected:
+  static FakeQdrant::Override in_cluster(const std::string& peer) {
+    return [peer](const RawRequest& request, const auto&) {
+      constexpr const char* kPeers =
+          R"({"11":{"uri":"http://a:6335/"},"12":{"uri":"http://b:6335/"}})";
+      return request.path == "/cluster"
+                 ? RawReply{ok_reply(fmt::format(
+                       R"({{"status":"enabled","peer_id":{},"peers":{}}})", peer, kPeers))}
+                 : RawReply{};
+    };
+  }
+
+  std::vector<Check> examine(const std::vector<const FakeQdrant*>& nodes) const {
+    QdrantOptions options{.url = first_.url(), .transport = Transport::kRest};
+    for (const auto* node : nodes) {
+      options.nodes.push_back(node->url());
+    }
+    std::vector<Check> found;
+    for (auto& each : examine_server(options, kGoOn).ValueOrDie()) {
+      if (each.topic == "nodes") {
+        found.push_back(std::move(each));
+      }
+    }
+    return found;
+  }
+
+  CollectionConfig config_ = default_config({{.dim = 2}});
+  FakeQdrant first_{config_, in_cluster("11")};
+  FakeQdrant second_{config_, in_cluster("12")};
+};
+
+TEST_F(NodesTest, EachIsKnownByThePeerThatAnswers) {
+  auto checks = examine({&first_, &second_});
+  ASSERT_EQ(checks.size(), 1U);
+  EXPECT_EQ(checks[0].level, CheckLevel::kOk) << checks[0].text;
+  EXPECT_EQ(checks[0].text, "2 of 2 nodes are named and answer");
+
+  checks = examine({&second_});
+  ASSERT_EQ(checks.size(), 1U);
+  EXPECT_EQ(checks[0].level, CheckLevel::kWarn) << checks[0].text;
+
+  checks = examine({});
+  ASSERT_EQ(checks.size(), 1U);
+  EXPECT_EQ(checks[0].level, CheckLevel::kWarn);
+  EXPECT_NE(checks[0].next.find("nodes ="), std::string::npos) << checks[0].next;
+}
+
+TEST_F(NodesTest, OneOfAnotherClusterAndABalancerAreSaid) {
+  const FakeQdrant stranger(config_, in_cluster("99"));
+  auto checks = examine({&first_, &stranger});
+  ASSERT_EQ(checks.size(), 1U);
+  EXPECT_EQ(checks[0].level, CheckLevel::kFail);
+  EXPECT_EQ(checks[0].text, stranger.url() + " is no node of this cluster");
+
+  const FakeQdrant balancer(config_, in_cluster("11"));
+  checks = examine({&first_, &balancer});
+  ASSERT_EQ(checks.size(), 1U);
+  EXPECT_EQ(checks[0].level, CheckLevel::kFail);
+  EXPECT_EQ(checks[0].text, balancer.url() + " leads to a node that is named already");
+}
+
+TEST_F(QdrantBackendTest, AReadOnlyKeyLooksAndChangesNothing) {
+  start({"s3cret"}, {"looker"});
+  QdrantOptions full = options_;
+  full.api_key = "s3cret";
+  must(fill(*open_qdrant(full, kGoOn).ValueOrDie(), "shop", config_,
+            {{.id = PointId::of(uint64_t{1})}}));
+  for (const auto transport : {Transport::kGrpc, Transport::kRest}) {
+    QdrantOptions reading = options_;
+    reading.api_key = "looker";
+    reading.transport = transport;
+    const auto backend = open_qdrant(reading, kGoOn).ValueOrDie();
+    EXPECT_EQ(read_all(*backend, "shop").ValueOrDie().size(), 1U);
+    const auto writer = backend->open_writer("shop", kGoOn).ValueOrDie();
+    Status written = writer->upsert(*to_batch(config_, {{.id = PointId::of(uint64_t{2})}}));
+    written = written.ok() ? writer->checkpoint() : written;
+    EXPECT_EQ(kind_of(written), ErrorKind::kRefused);
+    EXPECT_EQ(kind_of(backend->create("new", config_, kGoOn)), ErrorKind::kRefused);
+    EXPECT_EQ(kind_of(backend->drop("shop", kGoOn)), ErrorKind::kRefused);
+    EXPECT_EQ(backend->count("shop", nullptr, kGoOn).ValueOrDie(), 1U);
+    const auto checks = examine_server(reading, kGoOn).ValueOrDie();
+    EXPECT_EQ(check(checks, "rights")->level, CheckLevel::kWarn) << check(checks, "rights")->text;
+  }
 }
 
 TEST_F(QdrantBackendTest, ARestOnlyServerIsFoundOut) {
