@@ -2,9 +2,11 @@
 
 import json
 import subprocess
+import uuid
 
 import httpx
 import pytest
+from conftest import REAL_SERVER
 from qdrant_client import models
 from served import start_serve, stop_serve
 from support import wait_for
@@ -143,6 +145,47 @@ def test_a_copy_that_was_killed_is_done_again(start, vecferry, served_large):
     copy_again(vecferry, first, second)
     for process in (first_process, second_process):
         stop_serve(process)
+
+
+@pytest.fixture
+def real_name():
+    """A collection of a real Qdrant that is not there, and will not be afterwards."""
+    if not REAL_SERVER:
+        pytest.skip("needs VECFERRY_TEST_QDRANT_URL")
+    name = f"e2e-{uuid.uuid4()}"
+    yield name
+    httpx.delete(f"{REAL_SERVER}/collections/{name}", timeout=60).raise_for_status()
+
+
+@pytest.mark.parametrize("of", ["collection", "shard"])
+def test_a_snapshot_that_we_made_works_in_a_real_server(vecferry, start, docs, real_name, of):
+    process, served = start_serve(start, docs.rpartition("/")[0])
+    name_servers(vecferry, served=served)
+    collection, target = f"{served.url}/collections/docs", f"{REAL_SERVER}/collections/{real_name}"
+    if of == "collection":
+        made = httpx.post(f"{collection}/snapshots", timeout=60).json()["result"]
+        packed = httpx.get(f"{collection}/snapshots/{made['name']}", timeout=60).content
+        upload = f"{target}/snapshots/upload"
+    else:
+        vecferry.json("copy", "served/docs", f"{REAL_SERVER}/{real_name}", "--limit", "0")
+        packed = httpx.get(f"{collection}/shards/0/snapshot", timeout=60).content
+        upload = f"{target}/shards/0/snapshots/upload"
+    answer = httpx.post(
+        f"{upload}?priority=snapshot&wait=true", files={"snapshot": packed}, timeout=60
+    )
+    assert answer.status_code == 200, answer.text
+    assert vecferry.json("verify", "served/docs", f"{REAL_SERVER}/{real_name}")["equal"]
+
+    # What is written later takes effect, too.
+    def count(**wanted):
+        body = {"exact": True, **wanted}
+        return httpx.post(f"{target}/points/count", json=body, timeout=60).json()["result"]["count"]
+
+    point = {"payload": {"later": True}, "filter": {}}
+    httpx.post(f"{target}/points/payload?wait=true", json=point, timeout=60).raise_for_status()
+    later = {"must": [{"key": "later", "match": {"value": True}}]}
+    assert count(filter=later) == count() > 0
+    stop_serve(process)
 
 
 def test_doctor_tells_what_a_key_may_do(vecferry, start, docs):
