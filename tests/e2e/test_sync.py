@@ -104,6 +104,22 @@ def test_watch_keeps_going(vecferry, start, pair):
     assert vecferry.json("verify", a, b)["equal"]
 
 
+def test_verify_repairs(vecferry, start, pair):
+    """Just the points that differ are copied; what only the second side has stays."""
+    a, b = pair
+    change(start)
+    vecferry.fails("verify", a, b, "--repair", "--where", "id<5", code=2)
+    done = vecferry.json("verify", a, b, "--repair")
+    assert (done["verb"], done["points"]) == ("repair", ADDED + CHANGED)
+    left = vecferry.json("verify", a, b, code=3)
+    assert (left["missing"], left["different"], left["extra"]) == (0, 0, DELETED)
+    assert vecferry.json("verify", a, b, "--repair")["nothing_to_do"]
+    vecferry.json("undo", done["operation"])
+    assert vecferry.json("verify", a, b, code=3)["different"] == CHANGED
+    error = vecferry.fails("verify", a, "local:db/none", "--repair", code=5)
+    assert error["kind"] == "not_found"
+
+
 def test_settings_on_request(vecferry, start, docs):
     vecferry.json("clone", docs, "other")
     process, server = start_serve(start, "local:db")

@@ -18,7 +18,7 @@ Result<OperationPlan> plan_first(const SyncRequest& request, LoadSource source, 
   ARROW_ASSIGN_OR_RAISE(auto load,
                         plan_load({std::move(source)}, request.target, desk.places, desk.stop));
   load.step.memory_bytes = request.memory_bytes;
-  OperationPlan plan{.verb = "sync",
+  OperationPlan plan{.verb = request.verb,
                      .source = request.source.label,
                      .target = request.target.label,
                      .points = load.points,
@@ -121,7 +121,7 @@ Result<OperationPlan> plan_sync(const SyncRequest& request, Desk desk) {
   ARROW_ASSIGN_OR_RAISE(const auto direction, open_direction(source, request.target, desk));
   ARROW_ASSIGN_OR_RAISE(auto found, compare_all(direction, request.memory_bytes, desk));
   ARROW_RETURN_NOT_OK(check_limit(request, found));
-  OperationPlan plan{.verb = "sync",
+  OperationPlan plan{.verb = request.verb,
                      .source = request.source.label,
                      .target = request.target.label,
                      .points = found.missing + found.different,

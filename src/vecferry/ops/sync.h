@@ -17,6 +17,7 @@ struct DeleteLimit {
 Result<DeleteLimit> parse_delete_limit(const std::string& text);
 
 struct SyncRequest {
+  std::string verb = "sync";
   OpenedEnd source{};
   ReadingOptions reading{};
   OpenedEnd target{};
