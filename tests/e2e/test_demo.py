@@ -1,6 +1,7 @@
 """The demo, and the documents that show commands."""
 
 import re
+import shlex
 import subprocess
 
 from support import ROOT
@@ -67,3 +68,20 @@ def test_cli_page_is_current(binary):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_skill_commands_work(vecferry, docs, folder):
+    """Every command of the agents' page, one after the other, as they stand there."""
+    page = (ROOT / "skills" / "collection-migration" / "SKILL.md").read_text()
+    commands = [
+        line
+        for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert len(commands) >= 18
+    for command in commands:
+        program, *words = shlex.split(command)
+        assert program == "vecferry"
+        vecferry.run(*words)
+    compared = vecferry.json("verify", "local:db/manuals", "local:db/whole")
+    assert compared["equal"] and compared["points_a"] == 420
