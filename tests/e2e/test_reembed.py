@@ -287,6 +287,23 @@ def test_a_refusal_is_quoted(vecferry, plain, endpoint, status, code, words):
     assert words in error["next"]
 
 
+def test_the_point_that_a_server_refuses_is_named(vecferry, plain, endpoint):
+    documents = example_documents(200)
+
+    def script(number, request):
+        if documents[100]["content"] in request["input"]:
+            return Answer(400, {"error": {"message": "longer than I read"}})
+        return Answer(413, b"at most 20") if len(request["input"]) > 20 else None
+
+    endpoint.script = script
+    words = ("import", plain, "local:db/docs", "--reembed", "--embed-url", endpoint.url)
+    error = vecferry.fails(*words, code=6)
+    assert "400: longer than I read" in error["what"]
+    assert error["where"].startswith(f"point {documents[100]['id']},")
+    vecferry.json(*words, "--where", f"id != {documents[100]['id']}")
+    assert len(vectors_in(vecferry, "local:db/docs")) == 199
+
+
 def test_nobody_there(vecferry, plain):
     error = vecferry.fails(
         "import", plain, "local:db/docs", "--reembed", "--embed-url", "http://127.0.0.1:1", code=5
