@@ -2,12 +2,13 @@
 
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
 
 import pytest
-from support import Vecferry, read_jsonl, tree
+from support import ROOT, Vecferry, example_documents, read_jsonl, tree, write_plain
 
 # What to type, on a place with the collections `docs` and `more`.
 VERBS = {
@@ -15,6 +16,9 @@ VERBS = {
     "rename": ["rename", "local:db/docs", "new", "--keep-alias", "--yes"],
     "drop": ["drop", "local:db/docs", "--yes"],
     "empty": ["empty", "local:db/docs", "--yes"],
+    "merge": ["merge", "local:db/docs", "local:db/more", "--into", "local:db/all", "--dedupe=none"],
+    "split": ["split", "local:db/docs", "--parts", "2", "--drop-source", "--yes"],
+    "sync": ["sync", "local:db/more", "local:db/docs", "--delete", "--max-delete=100%", "--yes"],
 }
 RANDOM_KILLS = 200
 
@@ -44,6 +48,10 @@ class World:
         self.binary = vecferry.binary
         self.template = vecferry.folder
         vecferry.json("copy", docs, "local:db/more", "--limit", 5)
+        document = example_documents(1)[0] | {"content": "another text"}
+        changed = write_plain(vecferry.folder / "changed.json", [document])
+        vecferry.json("import", changed, "local:db/more", "--into-existing")
+        changed.unlink()
         vecferry.json("--journal", "j", "alias", "set", "local:db/live", "--to", "docs")
         shutil.rmtree(vecferry.folder / "j")
         self.before = look(vecferry)
@@ -162,6 +170,49 @@ def test_killed_at_every_point_of_undo(world, verb):
         if not killed:
             break
     assert passed >= 3, "there are kill points"
+
+
+def add_index(vecferry):
+    """A collection `indexed`, like `more` but for a payload index."""
+    file = vecferry.folder / "indexed.jsonl"
+    vecferry.json("export", "local:db/more", file, "--no-verify")
+    head, _, points = file.read_text().partition("\n")
+    head = head.replace('"payload_schema":{}', '"payload_schema":{"page":"keyword"}')
+    file.write_text(f"{head}\n{points}")
+    vecferry.json("copy", file, "local:db/indexed")
+    file.unlink()
+
+
+def test_every_kill_point_is_passed(world):
+    """So the tests above have killed at each of them by its number."""
+    written = set()
+    for module in ("journal", "ops"):
+        for source in (ROOT / "src" / "vecferry" / module).glob("*.cpp"):
+            written |= set(re.findall(r'VECFERRY_KILL_POINT\("([^"]+)"\)', source.read_text()))
+    passed = set()
+
+    def traced(vecferry, *args):
+        environment = vecferry.environment() | {"VECFERRY_KILL_POINT": "?"}
+        done = subprocess.run(
+            [vecferry.binary, *args],
+            cwd=vecferry.folder,
+            env=environment,
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        passed.update(re.findall(r"kill point (\S+)", done.stderr.decode()))
+
+    for args in [*VERBS.values(), ["sync", "local:db/indexed", "local:db/docs", "--settings"]]:
+        vecferry = world.fresh()
+        add_index(vecferry)
+        run_killed(vecferry, "step.done", *args)
+        traced(vecferry, "resume", newest(vecferry)["id"])
+        traced(vecferry, "undo", newest(vecferry)["id"])
+        traced(vecferry, *args)
+        world.forget(vecferry)
+    assert written - passed == set()
+    assert len(written) >= 20
 
 
 def test_killed_at_any_moment(world, after, large):

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -33,6 +34,9 @@ void pass_kill_point(std::string_view name) {
   Armed& point = armed();
   if (point.name.empty()) {
     return;
+  }
+  if (point.name == "?") {
+    std::fprintf(stderr, "kill point %.*s\n", static_cast<int>(name.size()), name.data());
   }
   if (point.name == name || (point.left > 0 && --point.left == 0)) {
     ::raise(SIGKILL);
