@@ -21,9 +21,11 @@ def test_split_by_section_and_merged_back_is_the_same(vecferry, merged):
     before = vecferry.json("verify", merged, merged)["digest_a"]
     done = vecferry.json("split", merged, "--by", "section")
     assert done["verified"] and (done["points"], done["digest"]) == (2500, before)
-    assert done["receipt"]["steps"][-1]["kind"] == "proof"
+    (step,) = done["receipt"]["steps"]
+    assert step["kind"] == "split"
     parts = {name: count for name, count in collections(vecferry).items() if name != "all"}
     assert len(parts) > 20 and sum(parts.values()) == 2500
+    assert [part["points"] for part in step["facts"]["parts"]] == list(parts.values())
     assert all(name.startswith("all-") for name in parts)
 
     locations = [f"local:db/{name}" for name in parts]

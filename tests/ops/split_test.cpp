@@ -8,6 +8,7 @@
 #include "tests/ops/memory_places.h"
 #include "tests/ops/merge_sources.h"
 #include "vecferry/ops/split_values.h"
+#include "vecferry/pipeline/compare.h"
 
 namespace vecferry {
 namespace {
@@ -52,6 +53,12 @@ class SplitTest : public ::testing::Test {
     return names;
   }
 
+  RangeDigest digest_of(const std::string& name) {
+    return digest_source({.backend = &bench_.places.place("p"), .collection = name}, 1,
+                         bench_.progress, StopToken::Unstoppable())
+        .ValueOrDie();
+  }
+
   std::shared_ptr<const Filter> filter(std::string_view text) {
     return Filter::parse(text).ValueOrDie();
   }
@@ -80,9 +87,9 @@ TEST_F(SplitTest, ByValueIsProvedToBeTheWhole) {
   const auto receipt = nlohmann::json::parse(end.receipt);
   EXPECT_EQ(receipt["points"], 60);
   EXPECT_TRUE(receipt["verified"]);
-  const auto whole = testing::read_all(bench_.places.place("p"), "all").ValueOrDie();
-  EXPECT_EQ(receipt["steps"].back()["kind"], "proof");
-  EXPECT_EQ(receipt["steps"].back()["facts"]["digest"], receipt["digest"]);
+  EXPECT_EQ(receipt["steps"].back()["kind"], "split");
+  EXPECT_EQ(receipt["steps"].back()["facts"]["parts"].size(), 3U);
+  EXPECT_EQ(receipt["digest"], to_hex(digest_of("all").sum));
   EXPECT_EQ(points_of("all-libs").front().payload, R"({"n":0,"section":"libs"})");
 
   const auto undone = undo_operation(end.id, IfChanged::kRefuse, bench_.shop()).ValueOrDie();
@@ -143,9 +150,61 @@ TEST_F(SplitTest, TheSourceIsDroppedLastAndComesBack) {
   EXPECT_TRUE(made.destructive);
   EXPECT_EQ(kind_of(made.steps.back()), "drop");
   EXPECT_EQ(kind_of(made.steps[made.steps.size() - 2]), "proof");
-  EXPECT_EQ(std::get<DropStep>(made.steps.back()).unchanged_since, 2);
+  EXPECT_EQ(std::get<DropStep>(made.steps.back()).unchanged_since, 1);
   ASSERT_EQ(bench_.run(made).ValueOrDie().state, OperationState::kDone);
   EXPECT_EQ(names(), (Names{"all-1", "all-2"}));
+}
+
+TEST_F(SplitTest, WhatWasWrittenSinceIsNotUndone) {
+  request_.parts = 2;
+  const auto end = split();
+  auto writer =
+      bench_.places.place("p").open_writer("all-2", StopToken::Unstoppable()).ValueOrDie();
+  must(writer->upsert(*testing::to_batch(small_config(), {small_point(999, 1, "")})));
+  must(writer->checkpoint());
+  const auto refused = undo_operation(end.id, IfChanged::kRefuse, bench_.shop()).status();
+  EXPECT_EQ(kind_of(refused), ErrorKind::kRefused);
+  EXPECT_NE(refused.message().find("'p/all-2' was written to since"), std::string::npos);
+  ASSERT_TRUE(undo_operation(end.id, IfChanged::kLose, bench_.shop()).ok());
+  EXPECT_EQ(names(), Names{"all"});
+}
+
+TEST_F(SplitTest, FiltersAndRestInOneReading) {
+  request_.where = {{"low", filter("n<20")}, {"high", filter("n>=40")}};
+  request_.rest = "rest";
+  const auto end = split();
+  ASSERT_EQ(end.state, OperationState::kDone) << end.error.ToString();
+  EXPECT_EQ(points_of("low").size() + points_of("high").size() + points_of("rest").size(), 60U);
+  for (const auto& point : points_of("high")) {
+    EXPECT_GE(point.id.number, 40U);
+  }
+}
+
+TEST_F(SplitTest, ManyPartsAreFilledInOneReading) {
+  request_.by = "n";
+  request_.name = "n{value}";
+  const auto made = plan().ValueOrDie();
+  // {"n":1} is in ids 1, 9, 19, …; the other values are in one point each.
+  EXPECT_EQ(made.steps.size(), 1U);
+  const auto end = bench_.run(made).ValueOrDie();
+  ASSERT_EQ(end.state, OperationState::kDone) << end.error.ToString();
+  EXPECT_EQ(names().size(), 55U);
+  EXPECT_EQ(points_of("n1").size(), 7U);
+  EXPECT_EQ(points_of("n58").size(), 1U);
+}
+
+TEST_F(SplitTest, APointThatCameMeanwhileAndHasNoPartIsNamed) {
+  request_.where = {{"low", filter("n<20")}, {"high", filter("n>=20")}};
+  // Those with {"n":1} are low, so every point has a part; the plan is made before 999 comes.
+  const auto made = plan().ValueOrDie();
+  auto writer = bench_.places.place("p").open_writer("all", StopToken::Unstoppable()).ValueOrDie();
+  must(writer->upsert(*testing::to_batch(small_config(), {small_point(999, 1, "")})));
+  must(writer->checkpoint());
+  const auto end = bench_.run(made).ValueOrDie();
+  EXPECT_EQ(end.state, OperationState::kFailed);
+  EXPECT_NE(failure_of(end.error).where.find("point 999"), std::string::npos)
+      << failure_of(end.error).where;
+  EXPECT_EQ(names(), Names{"all"});
 }
 
 TEST_F(SplitTest, SeveralValuesOfAPoint) {

@@ -86,7 +86,7 @@ void add_split(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   verb->add_option("--parts", options->parts, "So many collections of about the same size")
       ->type_name("N")
-      ->check(CLI::Range(2, 1000));
+      ->check(CLI::Range(2, 64));
   verb->add_option("--name", options->name, "Names of the collections of --by and --parts")
       ->type_name("PATTERN")
       ->capture_default_str();

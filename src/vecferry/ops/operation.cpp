@@ -134,7 +134,8 @@ const StepFacts* main_facts(const Opened& opened) {
   const StepFacts* found = nullptr;
   for (size_t i = 0; i < opened.steps.size(); ++i) {
     const auto kind = kind_of(opened.steps[i]);
-    if (kind == "load" || kind == "change" || (kind == "backup" && found == nullptr)) {
+    if (kind == "load" || kind == "split" || kind == "change" ||
+        (kind == "backup" && found == nullptr)) {
       found = &opened.facts[i];
     }
   }
@@ -164,7 +165,8 @@ Json receipt_of(const Opened& opened) {
     for (const auto& note : facts.notes) {
       notes.push_back(note);
     }
-    if (std::holds_alternative<LoadStep>(opened.steps[i])) {
+    if (std::holds_alternative<LoadStep>(opened.steps[i]) ||
+        std::holds_alternative<SplitStep>(opened.steps[i])) {
       any_load = true;
       loaded.merge(facts.digest);
       bytes += facts.bytes;
@@ -252,33 +254,60 @@ Result<OperationEnd> carry_out(Opened& opened, const Workshop& shop) {
   return OperationEnd{.id = opened.entry.id, .state = OperationState::kDone, .receipt = receipt};
 }
 
-// What the loads made must still be as they left it, or undoing would lose writes.
+// A collection that a step made, as it left it.
+struct Made {
+  std::string target{};
+  std::string label{};
+  RangeDigest digest{};
+};
+
+std::vector<Made> made_by(const Step& step, const StepFacts& facts) {
+  if (const auto* load = std::get_if<LoadStep>(&step)) {
+    return {{.target = load->target, .label = load->target_label, .digest = facts.digest}};
+  }
+  std::vector<Made> made;
+  if (const auto* split = std::get_if<SplitStep>(&step);
+      split != nullptr && facts.parts.size() == split->parts.size()) {
+    for (size_t i = 0; i < split->parts.size(); ++i) {
+      made.push_back({.target = split->parts[i].target,
+                      .label = split->parts[i].label,
+                      .digest = facts.parts[i]});
+    }
+  }
+  return made;
+}
+
+Status check_untouched(const Made& made, const Workshop& shop) {
+  ARROW_ASSIGN_OR_RAISE(const auto target, shop.places.open_target(made.target, false, shop.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, shop.stop));
+  if (!config) {
+    return Status::OK();
+  }
+  shop.progress.begin(Phase::kVerifying, made.digest.count);
+  ARROW_ASSIGN_OR_RAISE(
+      const auto now,
+      digest_source({.backend = target.backend.get(), .collection = target.collection},
+                    target.backend->capabilities().read_lanes, shop.progress, shop.stop));
+  if (now == made.digest) {
+    return Status::OK();
+  }
+  return fail({.kind = ErrorKind::kRefused,
+               .what = fmt::format("'{}' was written to since ({} points then, {} now); undoing "
+                                   "would lose that",
+                                   made.label, made.digest.count, now.count),
+               .where = made.label,
+               .next = "copy it away first, or add --even-if-changed to lose what was written "
+                       "since"});
+}
+
+// What the operation made must still be as it left it, or undoing would lose writes.
 Status check_untouched(const Opened& opened, const Workshop& shop) {
   for (size_t i = 0; i < opened.steps.size(); ++i) {
-    const auto* load = std::get_if<LoadStep>(&opened.steps[i]);
-    if (load == nullptr || opened.states[i] != StepState::kDone) {
+    if (opened.states[i] != StepState::kDone) {
       continue;
     }
-    ARROW_ASSIGN_OR_RAISE(const auto target,
-                          shop.places.open_target(load->target, false, shop.stop));
-    ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, shop.stop));
-    if (!config) {
-      continue;
-    }
-    shop.progress.begin(Phase::kVerifying, opened.facts[i].digest.count);
-    ARROW_ASSIGN_OR_RAISE(
-        const auto now,
-        digest_source({.backend = target.backend.get(), .collection = target.collection},
-                      target.backend->capabilities().read_lanes, shop.progress, shop.stop));
-    if (now != opened.facts[i].digest) {
-      return fail(
-          {.kind = ErrorKind::kRefused,
-           .what = fmt::format("'{}' was written to since ({} points then, {} now); undoing would "
-                               "lose that",
-                               load->target_label, opened.facts[i].digest.count, now.count),
-           .where = load->target_label,
-           .next = fmt::format("copy it away first, or add --even-if-changed to lose what was "
-                               "written since")});
+    for (const auto& made : made_by(opened.steps[i], opened.facts[i])) {
+      ARROW_RETURN_NOT_OK(check_untouched(made, shop));
     }
   }
   return Status::OK();

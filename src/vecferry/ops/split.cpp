@@ -16,14 +16,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMostParts = 1000;
+constexpr size_t kMostParts = 500;
+constexpr int kMostShares = 64;
 
 // A collection to be made.
 struct Part {
   std::string name{};
-  std::string says{};  // which points, for the plan
+  std::string says{};   // which points, for the plan
+  std::string value{};  // JSON
   std::shared_ptr<const Filter> filter{};
-  std::optional<HashPart> share{};
+  bool rest = false;
   std::optional<uint64_t> points{};
 };
 
@@ -134,6 +136,7 @@ Result<Parts> parts_by_value(const SplitRequest& request, const Source& source, 
     ARROW_ASSIGN_OR_RAISE(auto parsed, Filter::parse(filter.dump()));
     parts.all.push_back({.name = name,
                          .says = fmt::format("{} = {}", request.by, json_of(value).dump()),
+                         .value = json_of(value).dump(),
                          .filter = std::move(parsed),
                          .points = points});
     own.push_back(value);
@@ -194,9 +197,8 @@ Result<Parts> parts_by_share(const SplitRequest& request, const StopToken& stop)
   for (int i = 0; i < request.parts; ++i) {
     ARROW_ASSIGN_OR_RAISE(const auto name, part_name(request.name, request.source.collection,
                                                      static_cast<int64_t>(i + 1)));
-    parts.all.push_back({.name = name,
-                         .says = fmt::format("share {} of {}", i + 1, request.parts),
-                         .share = HashPart{.parts = request.parts, .index = i}});
+    parts.all.push_back(
+        {.name = name, .says = fmt::format("share {} of {}", i + 1, request.parts)});
   }
   return parts;
 }
@@ -251,14 +253,18 @@ Json details_of(const Parts& parts) {
   return {{"parts", std::move(list)}, {"overlap", parts.overlap}};
 }
 
-// One load a part; the first one's says what the parts' points are like.
+LoadSource source_of(const SplitRequest& request) {
+  LoadSource source = whole_source(request.source);
+  source.reading = request.reading;
+  return source;
+}
+
+// Points that may go into several parts: a load a part, each with its filter.
 Status add_loads(const SplitRequest& request, const Parts& parts, PlaceOpener& places,
                  const StopToken& stop, OperationPlan* plan) {
   for (const auto& part : parts.all) {
-    LoadSource source = whole_source(request.source);
-    source.reading = request.reading;
+    LoadSource source = source_of(request);
     source.selection.filter = part.filter;
-    source.part = part.share;
     ARROW_ASSIGN_OR_RAISE(const auto target, beside(request.place, part.name));
     ARROW_ASSIGN_OR_RAISE(auto load, plan_load({source}, target, places, stop));
     load.step.build_index = request.build_index;
@@ -267,25 +273,57 @@ Status add_loads(const SplitRequest& request, const Parts& parts, PlaceOpener& p
     plan->notes.push_back(share_words(part));
     plan->steps.emplace_back(std::move(load.step));
   }
+  plan->notes.emplace_back(
+      "some points go into several parts, so the parts are more than the whole: each part is "
+      "verified by itself");
   return Status::OK();
 }
 
-void add_proof(const SplitRequest& request, const Parts& parts, int first, OperationPlan* plan) {
-  if (parts.overlap) {
-    plan->notes.emplace_back(
-        "some points go into several parts, so the parts are more than the whole: each part is "
-        "verified by itself");
-    return;
+// Parts that share the points among them: the source is read once for all.
+Status add_split(const SplitRequest& request, const Parts& parts, PlaceOpener& places,
+                 const StopToken& stop, OperationPlan* plan) {
+  SplitStep step{.source = source_of(request),
+                 .by = request.by,
+                 .shares = request.parts > 0,
+                 .build_index = request.build_index,
+                 .memory_bytes = request.memory_bytes};
+  for (const auto& part : parts.all) {
+    ARROW_ASSIGN_OR_RAISE(const auto target, beside(request.place, part.name));
+    ARROW_ASSIGN_OR_RAISE(auto load, plan_load({step.source}, target, places, stop));
+    say(load, plan);
+    plan->notes.push_back(share_words(part));
+    SplitTarget made{.target = target.address, .label = target.label, .value = part.value};
+    if (request.by.empty() && !part.rest) {
+      made.filter = part.filter;
+    }
+    step.parts.push_back(std::move(made));
+    step.config = load.step.config;
   }
-  const auto& load = std::get<LoadStep>(plan->steps[static_cast<size_t>(first)]);
-  ProofStep proof{
-      .whole = whole_source(request.source), .target = load.target, .config = load.config};
-  proof.whole.reading = request.reading;
-  proof.dropped_next = request.drop_source && !request.backup;
-  for (int i = 0; i < static_cast<int>(parts.all.size()); ++i) {
-    proof.parts.push_back(first + i);
-  }
+  plan->steps.emplace_back(std::move(step));
+  return Status::OK();
+}
+
+// The source is read again before it goes: the parts hold all of it.
+Status add_drop(const SplitRequest& request, const StopToken& stop, OperationPlan* plan) {
+  ARROW_ASSIGN_OR_RAISE(const auto config, describe_collection(request.source, stop));
+  const int made = static_cast<int>(plan->steps.size()) - 1;
+  const auto& split = std::get<SplitStep>(plan->steps.back());
+  ProofStep proof{.whole = split.source,
+                  .target = split.parts.front().target,
+                  .config = split.config,
+                  .parts = {made},
+                  .dropped_next = !request.backup};
   plan->steps.emplace_back(std::move(proof));
+  plan->steps.emplace_back(DropStep{.target = request.source.address,
+                                    .target_label = request.source.label,
+                                    .backup = request.backup ? std::optional(0) : std::nullopt,
+                                    .unchanged_since = request.backup ? 0 : made + 1,
+                                    .aliases = config.aliases});
+  plan->drops.push_back(request.source.label);
+  plan->locks.push_back(request.source.address);
+  plan->way_back = request.backup ? "undo restores the source from its backup, and drops the parts"
+                                  : "none once the source is dropped (--no-backup)";
+  return Status::OK();
 }
 
 }  // namespace
@@ -293,8 +331,7 @@ void add_proof(const SplitRequest& request, const Parts& parts, int first, Opera
 Result<OperationPlan> plan_split(const SplitRequest& request, PlaceOpener& places,
                                  Progress& progress, StopToken stop) {
   ARROW_RETURN_NOT_OK(check_request(request));
-  LoadSource whole = whole_source(request.source);
-  whole.reading = request.reading;
+  const LoadSource whole = source_of(request);
   ARROW_ASSIGN_OR_RAISE(const auto opened, open_load_source(whole, {}, places, stop));
   progress.begin(Phase::kComparing, known_points(request.source, stop).value_or(0));
   ARROW_ASSIGN_OR_RAISE(Parts parts,
@@ -312,35 +349,21 @@ Result<OperationPlan> plan_split(const SplitRequest& request, PlaceOpener& place
       .notes = parts.notes,
       .way_back = "the source is not touched; undo drops the parts",
       .details = details_of(parts).dump()};
-  if (!request.drop_source) {
-    ARROW_RETURN_NOT_OK(add_loads(request, parts, places, stop, &plan));
-    add_proof(request, parts, 0, &plan);
-    return plan;
-  }
-  if (parts.overlap) {
+  if (parts.overlap && request.drop_source) {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = "some points go into several parts, so nothing can prove that the parts "
                          "are the whole",
                  .where = request.source.label,
                  .next = "split without --drop-source, then `vecferry drop` the source"});
   }
-  ARROW_ASSIGN_OR_RAISE(const auto config, describe_collection(request.source, stop));
-  plan.drops.push_back(request.source.label);
-  plan.locks.push_back(request.source.address);
-  if (request.backup) {
+  if (request.drop_source && request.backup) {
     plan.steps.emplace_back(BackupStep{.source = whole, .file = backup_file(0)});
   }
-  const int first = static_cast<int>(plan.steps.size());
-  ARROW_RETURN_NOT_OK(add_loads(request, parts, places, stop, &plan));
-  add_proof(request, parts, first, &plan);
-  const int proof = static_cast<int>(plan.steps.size()) - 1;
-  plan.steps.emplace_back(DropStep{.target = request.source.address,
-                                   .target_label = request.source.label,
-                                   .backup = request.backup ? std::optional(0) : std::nullopt,
-                                   .unchanged_since = request.backup ? 0 : proof,
-                                   .aliases = config.aliases});
-  plan.way_back = request.backup ? "undo restores the source from its backup, and drops the parts"
-                                 : "none once the source is dropped (--no-backup)";
+  ARROW_RETURN_NOT_OK(parts.overlap ? add_loads(request, parts, places, stop, &plan)
+                                    : add_split(request, parts, places, stop, &plan));
+  if (request.drop_source) {
+    ARROW_RETURN_NOT_OK(add_drop(request, stop, &plan));
+  }
   return plan;
 }
 

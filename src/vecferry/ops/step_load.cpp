@@ -14,29 +14,6 @@
 namespace vecferry {
 namespace {
 
-// What of the target is there when the step begins, or begins again.
-enum class Found { kNothing, kOurLoad, kComplete };
-
-Result<Found> look(const LoadStep& step, const OpenedEnd& target, StepRun& run) {
-  ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, run.stop));
-  if (!config) {
-    return Found::kNothing;
-  }
-  // Between the collection and the note that we made it the process may have died.
-  ARROW_ASSIGN_OR_RAISE(const bool ours, target.backend->take_over(target.collection, run.stop));
-  if (ours) {
-    return run.facts.made ? Found::kOurLoad : Found::kNothing;
-  }
-  if (run.facts.finished) {
-    return Found::kComplete;
-  }
-  return fail(
-      {.kind = ErrorKind::kExists,
-       .what = fmt::format("'{}' exists by now, and is not this operation's", step.target_label),
-       .where = step.target_label,
-       .next = "move it away or choose another name"});
-}
-
 class Load {
  public:
   Load(const LoadStep& step, StepRun& run) : step_(step), run_(run) {}
@@ -52,7 +29,7 @@ class Load {
       }
       sources_.push_back(std::move(opened));
     }
-    ARROW_ASSIGN_OR_RAISE(const Found found, look(step_, target_, run_));
+    ARROW_ASSIGN_OR_RAISE(const Found found, look_at(step_.target_label, target_, run_));
     if (found != Found::kComplete) {
       if (found == Found::kNothing) {
         ARROW_RETURN_NOT_OK(make());
@@ -219,10 +196,33 @@ Status run(const LoadStep& step, StepRun& run) {
 }
 
 Status undo(const LoadStep& step, StepRun& run) {
+  return remove_made(step.target, run);
+}
+
+Result<Found> look_at(const std::string& label, const OpenedEnd& target, const StepRun& run) {
+  ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, run.stop));
+  if (!config) {
+    return Found::kNothing;
+  }
+  // Between the collection and the note that we made it the process may have died.
+  ARROW_ASSIGN_OR_RAISE(const bool ours, target.backend->take_over(target.collection, run.stop));
+  if (ours) {
+    return run.facts.made ? Found::kOurLoad : Found::kNothing;
+  }
+  if (run.facts.finished) {
+    return Found::kComplete;
+  }
+  return fail({.kind = ErrorKind::kExists,
+               .what = fmt::format("'{}' exists by now, and is not this operation's", label),
+               .where = label,
+               .next = "move it away or choose another name"});
+}
+
+Status remove_made(const std::string& address, const StepRun& run) {
   if (!run.facts.made) {
     return Status::OK();
   }
-  ARROW_ASSIGN_OR_RAISE(const auto target, run.places.open_target(step.target, false, run.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto target, run.places.open_target(address, false, run.stop));
   ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, run.stop));
   if (!config) {
     return Status::OK();

@@ -36,6 +36,7 @@ Status run(const DropStep& step, StepRun& run);
 Status run(const ChangeStep& step, StepRun& run);
 Status run(const IndexStep& step, StepRun& run);
 Status run(const ProofStep& step, StepRun& run);
+Status run(const SplitStep& step, StepRun& run);
 
 Status undo(const BackupStep& step, StepRun& run);
 Status undo(const LoadStep& step, StepRun& run);
@@ -44,6 +45,17 @@ Status undo(const DropStep& step, StepRun& run);
 Status undo(const ChangeStep& step, StepRun& run);
 Status undo(const IndexStep& step, StepRun& run);
 Status undo(const ProofStep& step, StepRun& run);
+Status undo(const SplitStep& step, StepRun& run);
+
+/// What of a target is there when a step begins, or begins again.
+enum class Found { kNothing, kOurLoad, kComplete };
+
+/// Look at a target, and take over an unfinished load of ours. Errors: kExists for one that is
+/// somebody else's.
+Result<Found> look_at(const std::string& label, const OpenedEnd& target, const StepRun& run);
+
+/// Drop what the step made under this address; what is somebody else's stays.
+Status remove_made(const std::string& address, const StepRun& run);
 
 /// The name of a backup's file, from the step with that number.
 std::string backup_file(int step);

@@ -133,6 +133,43 @@ Result<Step> change_from(const Json& json) {
   return Step(std::move(step));
 }
 
+Result<Step> split_from(const Json& json) {
+  SplitStep step{.by = json.at("by").get<std::string>(),
+                 .shares = json.at("shares").get<bool>(),
+                 .build_index = json.at("build_index").get<bool>(),
+                 .memory_bytes = json.at("memory_bytes").get<int64_t>()};
+  ARROW_ASSIGN_OR_RAISE(step.source, source_from(json.at("source")));
+  ARROW_ASSIGN_OR_RAISE(step.config, parse_collection_config(json.at("config").dump()));
+  for (const auto& each : json.at("parts")) {
+    SplitTarget part{.target = each.at("target").get<std::string>(),
+                     .label = each.at("label").get<std::string>(),
+                     .value = each.at("value").get<std::string>()};
+    if (!each.at("filter").is_null()) {
+      ARROW_ASSIGN_OR_RAISE(part.filter,
+                            Filter::parse(each.at("filter").get_ref<const std::string&>()));
+    }
+    step.parts.push_back(std::move(part));
+  }
+  return Step(std::move(step));
+}
+
+Json split_json(const SplitStep& split) {
+  Json parts = Json::array();
+  for (const auto& part : split.parts) {
+    parts.push_back({{"target", part.target},
+                     {"label", part.label},
+                     {"value", part.value},
+                     {"filter", part.filter ? Json(part.filter->json()) : Json(nullptr)}});
+  }
+  return {{"source", source_json(split.source)},
+          {"config", Json::parse(to_json(split.config))},
+          {"by", split.by},
+          {"shares", split.shares},
+          {"parts", std::move(parts)},
+          {"build_index", split.build_index},
+          {"memory_bytes", split.memory_bytes}};
+}
+
 Result<Step> step_from(std::string_view kind, const Json& json) {
   if (kind == "backup") {
     BackupStep step{.file = json.at("file").get<std::string>()};
@@ -156,6 +193,9 @@ Result<Step> step_from(std::string_view kind, const Json& json) {
   }
   if (kind == "change") {
     return change_from(json);
+  }
+  if (kind == "split") {
+    return split_from(json);
   }
   if (kind == "proof") {
     ProofStep step{.target = json.at("target").get<std::string>(),
@@ -198,7 +238,7 @@ std::string_view kind_of(const Step& step) {
       Overloaded{[](const BackupStep&) { return "backup"; }, [](const LoadStep&) { return "load"; },
                  [](const AliasStep&) { return "aliases"; }, [](const DropStep&) { return "drop"; },
                  [](const ChangeStep&) { return "change"; },
-                 [](const ProofStep&) { return "proof"; },
+                 [](const ProofStep&) { return "proof"; }, [](const SplitStep&) { return "split"; },
                  [](const IndexStep&) { return "indexes"; }},
       step);
 }
@@ -225,9 +265,13 @@ std::string describe(const Step& step) {
                               ? fmt::format("removes all points of {}", change.target_label)
                               : fmt::format("changes points of {}", change.target_label);
                  },
+                 [](const SplitStep& split) {
+                   return fmt::format("makes {} collections from {}, reads them back and compares",
+                                      split.parts.size(), split.source.label);
+                 },
                  [](const ProofStep& proof) {
-                   return fmt::format("proves that the {} parts are together all of {}",
-                                      proof.parts.size(), proof.whole.label);
+                   return fmt::format("reads {} again: the parts are together all of it",
+                                      proof.whole.label);
                  },
                  [](const IndexStep& indexes) {
                    return fmt::format("builds payload indexes that {} lacks", indexes.target_label);
@@ -250,6 +294,9 @@ std::string describe_undo(const Step& step) {
                  },
                  [](const ChangeStep& change) {
                    return fmt::format("gives {} its former points back", change.target_label);
+                 },
+                 [](const SplitStep& split) {
+                   return fmt::format("drops the {} parts", split.parts.size());
                  },
                  [](const ProofStep& /*proof*/) { return std::string("nothing: it was a check"); },
                  [](const IndexStep& indexes) {
@@ -303,6 +350,7 @@ Json to_json(const Step& step) {
                     {"nothing_replaced", change.nothing_replaced},
                     {"memory_bytes", change.memory_bytes}};
           },
+          [](const SplitStep& split) -> Json { return split_json(split); },
           [](const ProofStep& proof) -> Json {
             return {{"whole", source_json(proof.whole)},
                     {"target", proof.target},
@@ -322,11 +370,16 @@ Result<Step> parse_step(std::string_view kind, std::string_view args) {
 }
 
 Json to_json(const StepFacts& facts) {
+  Json parts = Json::array();
+  for (const auto& part : facts.parts) {
+    parts.push_back({{"points", part.count}, {"digest", to_hex(part.sum)}});
+  }
   return {{"made", facts.made},
           {"finished", facts.finished},
           {"verified", facts.verified},
           {"points", facts.digest.count},
           {"digest", to_hex(facts.digest.sum)},
+          {"parts", std::move(parts)},
           {"removed", facts.removed},
           {"bytes", facts.bytes},
           {"seconds", facts.seconds},
@@ -340,6 +393,12 @@ Result<StepFacts> parse_step_facts(std::string_view text) {
   }
   try {
     const Json json = Json::parse(text);
+    std::vector<RangeDigest> parts;
+    for (const auto& part : json.at("parts")) {
+      parts.push_back(
+          {.count = part.at("points").get<uint64_t>(),
+           .sum = digest_from_hex(part.at("digest").get<std::string>()).value_or(Digest128())});
+    }
     return StepFacts{
         .made = json.at("made").get<bool>(),
         .finished = json.at("finished").get<bool>(),
@@ -347,6 +406,7 @@ Result<StepFacts> parse_step_facts(std::string_view text) {
         .digest = {.count = json.at("points").get<uint64_t>(),
                    .sum =
                        digest_from_hex(json.at("digest").get<std::string>()).value_or(Digest128())},
+        .parts = std::move(parts),
         .removed = json.at("removed").get<uint64_t>(),
         .bytes = json.at("bytes").get<uint64_t>(),
         .seconds = json.at("seconds").get<double>(),

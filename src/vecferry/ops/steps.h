@@ -99,6 +99,26 @@ struct ProofStep {
   bool dropped_next = false;  ///< note the digest of the source as it is, for the drop
 };
 
+/// A collection that a split makes, and what goes into it.
+struct SplitTarget {
+  std::string target{};
+  std::string label{};
+  std::string value{};                     ///< JSON: of the field that decides
+  std::shared_ptr<const Filter> filter{};  ///< null, as `value` is empty: takes the rest
+};
+
+/// Several new collections, which share the points of one source among them; it is read once.
+/// Undone: they are gone.
+struct SplitStep {
+  LoadSource source{};
+  CollectionConfig config{};  ///< of each of them
+  std::string by{};           ///< payload path whose value decides
+  bool shares = false;        ///< a hash of the id decides
+  std::vector<SplitTarget> parts{};
+  bool build_index = false;
+  int64_t memory_bytes = int64_t{256} << 20;
+};
+
 /// Payload indexes that a collection lacks are built. They stay when it is undone: they change no
 /// answer.
 struct IndexStep {
@@ -107,10 +127,10 @@ struct IndexStep {
   CollectionConfig config{};  ///< with those indexes
 };
 
-using Step =
-    std::variant<BackupStep, LoadStep, AliasStep, DropStep, ChangeStep, ProofStep, IndexStep>;
+using Step = std::variant<BackupStep, LoadStep, AliasStep, DropStep, ChangeStep, ProofStep,
+                          IndexStep, SplitStep>;
 
-/// "backup", "load", "aliases", "drop", "change", "proof", "indexes".
+/// "backup", "load", "aliases", "drop", "change", "proof", "indexes", "split".
 std::string_view kind_of(const Step& step);
 /// What it does, for plans: "copies a to b".
 std::string describe(const Step& step);
@@ -122,6 +142,7 @@ struct StepFacts {
   bool finished = false;  ///< a load's target is complete, and visible now or at any moment
   bool verified = false;
   RangeDigest digest{};
+  std::vector<RangeDigest> parts{};  ///< a split's, one a collection
   uint64_t removed = 0;
   uint64_t bytes = 0;
   double seconds = 0;

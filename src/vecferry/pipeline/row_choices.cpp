@@ -14,22 +14,6 @@
 namespace vecferry {
 namespace {
 
-Status append_row(const PointsView& points, int64_t row, PointsBuilder& builder) {
-  ARROW_RETURN_NOT_OK(builder.start_point(points.id(row), points.shard_key(row)));
-  for (size_t i = 0; i < points.vectors().size(); ++i) {
-    const VectorColumn& column = points.vectors()[i];
-    if (!column.present(row)) {
-      continue;
-    }
-    if (column.spec().kind == VectorKind::kSparse) {
-      ARROW_RETURN_NOT_OK(builder.append_sparse(i, column.indices(row), column.values(row)));
-    } else {
-      ARROW_RETURN_NOT_OK(builder.append_elements(i, column.elements(row)));
-    }
-  }
-  return builder.append_payload(points.payload(row));
-}
-
 template <typename Wanted>
 Result<std::shared_ptr<arrow::RecordBatch>> keep_rows(
     const std::shared_ptr<arrow::RecordBatch>& batch, const Wanted& wanted) {
@@ -117,6 +101,22 @@ Result<std::shared_ptr<arrow::RecordBatch>> take_rows(
     ARROW_RETURN_NOT_OK(append_row(points, row, *builder));
   }
   return builder->finish();
+}
+
+Status append_row(const PointsView& points, int64_t row, PointsBuilder& builder) {
+  ARROW_RETURN_NOT_OK(builder.start_point(points.id(row), points.shard_key(row)));
+  for (size_t i = 0; i < points.vectors().size(); ++i) {
+    const VectorColumn& column = points.vectors()[i];
+    if (!column.present(row)) {
+      continue;
+    }
+    if (column.spec().kind == VectorKind::kSparse) {
+      ARROW_RETURN_NOT_OK(builder.append_sparse(i, column.indices(row), column.values(row)));
+    } else {
+      ARROW_RETURN_NOT_OK(builder.append_elements(i, column.elements(row)));
+    }
+  }
+  return builder.append_payload(points.payload(row));
 }
 
 }  // namespace vecferry

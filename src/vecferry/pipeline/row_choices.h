@@ -13,6 +13,9 @@
 /// Choices of rows that a filter cannot say.
 namespace vecferry {
 
+class PointsBuilder;
+class PointsView;
+
 /// The part of `parts` on which a point falls: the same on every machine and in every version.
 /// XXH3-64 (seed 0) of the id (8 bytes little-endian, or the UUID's 16) and the shard key's text,
 /// modulo `parts`.
@@ -33,5 +36,8 @@ std::shared_ptr<const RowChoice> choose_ids(IdList ids, Listed listed);
 /// they are all of it or all in one piece.
 Result<std::shared_ptr<arrow::RecordBatch>> take_rows(
     const std::shared_ptr<arrow::RecordBatch>& batch, const std::vector<int64_t>& rows);
+
+/// One row more for a builder of the same schema.
+Status append_row(const PointsView& points, int64_t row, PointsBuilder& builder);
 
 }  // namespace vecferry
