@@ -32,6 +32,10 @@ std::string plan_text(const OperationPlan& plan) {
       "\n  points    {}\n  route     {}\n",
       plan.points ? format_count(*plan.points) : std::string("known once they are read"),
       plan.route);
+  if (plan.bytes && plan.seconds) {
+    text += fmt::format("  about     {}, {}\n", format_bytes(*plan.bytes),
+                        format_seconds(*plan.seconds));
+  }
   std::vector<std::string> steps;
   for (const auto& step : plan.steps) {
     steps.push_back(fmt::format("{}. {}", steps.size() + 1, describe(step)));

@@ -54,6 +54,7 @@ Result<OperationPlan> plan_clone(const CloneRequest& request, PlaceOpener& place
   if (request.aliases) {
     ARROW_RETURN_NOT_OK(add_aliases(request, &plan, stop));
   }
+  ARROW_RETURN_NOT_OK(estimate(request.source, &plan, stop));
   return plan;
 }
 

@@ -48,6 +48,7 @@ Result<OperationPlan> plan_drop(const DropRequest& request, StopToken stop) {
                                    .backup = backup,
                                    .unchanged_since = backup,
                                    .aliases = config.aliases});
+  ARROW_RETURN_NOT_OK(estimate(request.target, &plan, stop));
   return plan;
 }
 
@@ -60,6 +61,7 @@ Result<OperationPlan> plan_empty(const DropRequest& request, StopToken stop) {
                                      .target_label = request.target.label,
                                      .removes_all = true,
                                      .backup = request.backup ? std::optional(0) : std::nullopt});
+  ARROW_RETURN_NOT_OK(estimate(request.target, &plan, stop));
   return plan;
 }
 

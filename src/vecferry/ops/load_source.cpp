@@ -1,8 +1,10 @@
 #include "vecferry/ops/load_source.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "vecferry/model/points_schema.h"
 #include "vecferry/ops/id_file.h"
 #include "vecferry/pipeline/row_choices.h"
 #include "vecferry/transform/remap_ids.h"
@@ -10,6 +12,8 @@
 
 namespace vecferry {
 namespace {
+
+constexpr uint64_t kLookedAt = 1000;  // points
 
 // Several choices at once: a point must pass them all.
 class AllOf : public RowChoice {
@@ -91,6 +95,22 @@ Result<OpenedSource> open_load_source(const LoadSource& source, const std::files
     ARROW_RETURN_NOT_OK(add(stamp_payload("merged_from", source.merged_from), &opened));
   }
   return opened;
+}
+
+Result<FirstLook> look_at(const Source& points, StopToken stop) {
+  Source few = copy_of(points);
+  few.limit = std::min(points.limit.value_or(kLookedAt), kLookedAt);
+  const auto start = std::chrono::steady_clock::now();
+  ARROW_ASSIGN_OR_RAISE(const auto reader, open_source(few, {}, stop));
+  std::shared_ptr<arrow::RecordBatch> batch;
+  ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
+  FirstLook look;
+  if (batch != nullptr) {
+    look.rows = static_cast<uint64_t>(batch->num_rows());
+    look.bytes = static_cast<uint64_t>(batch_bytes(*batch));
+  }
+  look.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return look;
 }
 
 Status adapt_to(const CollectionConfig& target_config, const Backend& target,

@@ -23,6 +23,14 @@ struct OpenedSource {
 Result<OpenedSource> open_load_source(const LoadSource& source, const std::filesystem::path& files,
                                       PlaceOpener& places, StopToken stop);
 
+/// How large the points of a source are and how quickly they come, from its first batch.
+struct FirstLook {
+  uint64_t rows = 0;
+  uint64_t bytes = 0;  ///< of batches
+  double seconds = 0;  ///< until the batch was there
+};
+Result<FirstLook> look_at(const Source& points, StopToken stop);
+
 /// Add what must happen to the points so that `target`, with this configuration, holds exactly what
 /// it is given. Errors: kIncompatible when it cannot.
 Status adapt_to(const CollectionConfig& target_config, const Backend& target, OpenedSource* source);

@@ -333,6 +333,8 @@ Json to_json(const OperationPlan& plan) {
                {"target", plan.target},
                {"route", plan.route},
                {"points", plan.points ? Json(*plan.points) : Json(nullptr)},
+               {"bytes", plan.bytes ? Json(*plan.bytes) : Json(nullptr)},
+               {"seconds", plan.seconds ? Json(*plan.seconds) : Json(nullptr)},
                {"steps", std::move(steps)},
                {"writes", plan.writes},
                {"drops", plan.drops},

@@ -35,6 +35,8 @@ struct OperationPlan {
 
   // For people.
   std::optional<uint64_t> points{};
+  std::optional<uint64_t> bytes{};  ///< of those points, about
+  std::optional<double> seconds{};  ///< about, from a look at the first points
   std::string route = "stream";
   std::vector<std::string> writes{};
   std::vector<std::string> drops{};

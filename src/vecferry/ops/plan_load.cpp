@@ -161,6 +161,30 @@ Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const Open
   return planned;
 }
 
+Status estimate(const OpenedEnd& end, OperationPlan* plan, StopToken stop) {
+  if (!plan->points || *plan->points == 0) {
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(
+      const auto look,
+      look_at({.backend = end.backend.get(), .collection = end.collection}, std::move(stop)));
+  if (look.rows == 0) {
+    return Status::OK();
+  }
+  const double share = static_cast<double>(*plan->points) / static_cast<double>(look.rows);
+  constexpr double kReadTwice = 2;  // once to copy, once to compare
+  double passes = 0;
+  for (const auto& step : plan->steps) {
+    const bool moves = std::holds_alternative<BackupStep>(step) ||
+                       std::holds_alternative<LoadStep>(step) ||
+                       std::holds_alternative<SplitStep>(step);
+    passes += moves ? kReadTwice : 0;
+  }
+  plan->bytes = static_cast<uint64_t>(share * static_cast<double>(look.bytes));
+  plan->seconds = share * look.seconds * passes;
+  return Status::OK();
+}
+
 void say(const PlannedLoad& load, OperationPlan* plan) {
   append(load.losses, &plan->losses);
   append(load.transforms, &plan->transforms);

@@ -40,6 +40,10 @@ Result<CollectionConfig> describe_collection(const OpenedEnd& end, StopToken sto
 /// Number of points when the place knows it without a scan.
 std::optional<uint64_t> known_points(const OpenedEnd& end, StopToken stop);
 
+/// Add about how much and how long, from a look at the first points of `end`: each step that moves
+/// points reads them and compares them afterwards. Nothing is said of what is not known.
+Status estimate(const OpenedEnd& end, OperationPlan* plan, StopToken stop);
+
 /// Add to a plan what its load needs said.
 void say(const PlannedLoad& load, OperationPlan* plan);
 

@@ -50,6 +50,7 @@ Result<OperationPlan> plan_rename(const RenameRequest& request, PlaceOpener& pla
   plan.way_back = request.backup ? "undo restores the old one from its backup, verified"
                                  : "none once the old one is dropped (--no-backup); the new one "
                                    "is renamed back";
+  ARROW_RETURN_NOT_OK(estimate(source, &plan, stop));
   return plan;
 }
 
