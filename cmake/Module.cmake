@@ -33,7 +33,7 @@ endif()
 
 # The sanitizer builds compile and run only these folders' tests: address and undefined for what reads
 # bytes from outside, thread for what starts threads.
-set(VECFERRY_ASAN_FOLDERS base model formats engine wire archive backends/files fuzz)
+set(VECFERRY_ASAN_FOLDERS base model formats engine wire embed archive backends/files fuzz)
 set(VECFERRY_TSAN_FOLDERS pipeline journal server crash)
 add_custom_target(asan_tests)
 add_custom_target(tsan_tests)
