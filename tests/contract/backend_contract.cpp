@@ -150,10 +150,11 @@ TEST_P(BackendContract, AnUnfinishedCollectionIsNotListed) {
 }
 
 TEST_P(BackendContract, OnlyAnUnfinishedLoadIsTakenOver) {
-  const bool many = backend().capabilities().many_collections;
   ASSERT_TRUE(is_ok(backend().create(name_, config_, kGoOn)));
   EXPECT_FALSE(backend().abandoned(name_, kGoOn).ValueOrDie()) << "its process lives";
-  EXPECT_EQ(backend().take_over(name_, kGoOn).ValueOrDie(), many) << "it is this process's";
+  if (backend().capabilities().many_collections) {  // a file keeps no load to go on with
+    EXPECT_TRUE(backend().take_over(name_, kGoOn).ValueOrDie()) << "it is this process's";
+  }
   ASSERT_TRUE(is_ok(backend().finish(name_, config_, kGoOn)));
   EXPECT_FALSE(backend().abandoned(name_, kGoOn).ValueOrDie());
   EXPECT_FALSE(backend().take_over(name_, kGoOn).ValueOrDie()) << "a finished collection";
