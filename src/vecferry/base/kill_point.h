@@ -7,9 +7,8 @@
 namespace vecferry {
 
 /// From now on, passing this point kills the process with SIGKILL; empty: none does. "#7" is the
-/// seventh point that is passed, whatever its name, so that a test can go through them all; "?" only names
-/// them on stderr.
-/// Thread: call before any other thread starts.
+/// seventh point that is passed, whatever its name, so that a test can go through them all; "?"
+/// only names them on stderr. Thread: call before any other thread starts.
 void arm_kill_point(std::string_view name);
 
 /// Use the macro.

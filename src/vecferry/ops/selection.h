@@ -22,8 +22,8 @@ struct Selection {
   std::optional<std::vector<std::string>> vectors{};  ///< by name; none: all
   std::vector<std::pair<std::string, std::string>> rename_vectors{};  ///< old, new
   std::shared_ptr<Reembedding> reembed{};  ///< null: vectors stay as they are
-  bool provenance = false;          ///< add imported_from and imported_at
-  std::optional<uint64_t> limit{};  ///< the first points in scan order
+  bool provenance = false;                 ///< add imported_from and imported_at
+  std::optional<uint64_t> limit{};         ///< the first points in scan order
 };
 
 /// The transforms that a selection asks for, in the order in which they apply.

@@ -24,18 +24,18 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
   ARROW_ASSIGN_OR_RAISE(impl->collections,
                         Collections::open(options.places, {.read_only = options.read_only,
                                                            .optimise = options.optimise}));
-  ARROW_ASSIGN_OR_RAISE(
-      impl->rest, RestServer::start(impl->collections.get(),
-                                    {.host = options.host,
-                                     .port = options.http_port,
-                                     .api_keys = options.api_keys,
-                                     .read_only_api_keys = options.read_only_api_keys}));
+  ARROW_ASSIGN_OR_RAISE(impl->rest,
+                        RestServer::start(impl->collections.get(),
+                                          {.host = options.host,
+                                           .port = options.http_port,
+                                           .api_keys = options.api_keys,
+                                           .read_only_api_keys = options.read_only_api_keys}));
   if (options.grpc) {
-    ARROW_ASSIGN_OR_RAISE(
-        impl->grpc, GrpcServer::start(impl->collections.get(),
-                                      {.address = *options.grpc,
-                                       .api_keys = options.api_keys,
-                                       .read_only_api_keys = options.read_only_api_keys}));
+    ARROW_ASSIGN_OR_RAISE(impl->grpc,
+                          GrpcServer::start(impl->collections.get(),
+                                            {.address = *options.grpc,
+                                             .api_keys = options.api_keys,
+                                             .read_only_api_keys = options.read_only_api_keys}));
   }
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
