@@ -35,7 +35,7 @@ def find_binary():
 def pytest_configure(config):
     """Work in memory where there is room: the program syncs a lot, and disks differ."""
     room = os.statvfs("/dev/shm") if os.path.ismount("/dev/shm") else None
-    if not config.option.basetemp and room and room.f_bavail * room.f_frsize > 2 << 30:
+    if not config.option.basetemp and room and room.f_bavail * room.f_frsize > 6 << 30:
         config.option.basetemp = config.stash[MEMORY] = tempfile.mkdtemp(dir="/dev/shm")
 
 
