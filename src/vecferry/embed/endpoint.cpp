@@ -30,11 +30,11 @@ Status pause(Milliseconds length, const StopToken& stop) {
   const auto end = Clock::now() + length;
   for (;;) {
     ARROW_RETURN_NOT_OK(poll(stop));
-    const auto left = std::chrono::duration_cast<Milliseconds>(end - Clock::now());
+    const auto left = end - Clock::now();
     if (left.count() <= 0) {
       return Status::OK();
     }
-    std::this_thread::sleep_for(std::min(left, kStep));
+    std::this_thread::sleep_for(std::min<Clock::duration>(left, kStep));
   }
 }
 
