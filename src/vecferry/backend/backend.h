@@ -30,6 +30,7 @@ struct Capabilities {
   bool upsert_existing = true;         ///< a written id that exists is replaced; false: append only
   bool ordered = true;                 ///< readers give rows in id order
   bool duplicates = false;             ///< duplicate works
+  bool live = false;                   ///< others may write to it while it is read
   bool splittable = true;              ///< plan_scan can give more than one range
   bool non_finite = true;              ///< vectors may hold NaN and infinities
   bool normalises_cosine = false;      ///< stores Cosine float vectors as unit vectors

@@ -42,11 +42,11 @@ class QdrantBackend : public Backend {
   Capabilities capabilities() const override {
     const int lanes = connection_->options().lanes;
     return {.shard_keys = can_have_shard_keys_,
+            .live = true,
             .non_finite = connection_->uses_grpc(),
             .normalises_cosine = true,
             .rounds_payload_floats = connection_->features().rounds_payload_floats,
             .max_payload_depth = kMaxPayloadDepth,
-
             .write_lanes = lanes > 0 ? lanes : kLanes,
             .read_lanes = lanes > 0 ? lanes : kLanes,
             .batch_bytes = kBatchBytes};

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "vecferry/backends/qdrant/connection_internal.h"
-#include "vecferry/backends/qdrant/load_owner_internal.h"
+#include "vecferry/base/process_identity.h"
 #include "vecferry/model/config.h"
 #include "vecferry/wire/rest_settings.h"
 
@@ -19,7 +19,7 @@ namespace vecferry::remote {
 struct UnfinishedLoad {
   std::string load_id{};
   std::string since{};  ///< UTC
-  LoadOwner owner{};
+  ProcessIdentity owner{};
   std::string finish_body{};  ///< what PATCH /collections/{c} is to say at its end; may be empty
 };
 

@@ -1,3 +1,5 @@
+#include "vecferry/base/process_identity.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -5,10 +7,9 @@
 #include <filesystem>
 #include <sstream>
 
-#include "vecferry/backends/qdrant/load_owner_internal.h"
 #include "vecferry/base/durable_file.h"
 
-namespace vecferry::remote {
+namespace vecferry {
 namespace {
 
 std::string host_name() {
@@ -47,7 +48,7 @@ uint64_t start_of(int64_t pid) {
 
 }  // namespace
 
-LoadOwner this_process() {
+ProcessIdentity this_process() {
   const int64_t pid = getpid();
   return {.host = host_name(),
           .boot_id = first_line("/proc/sys/kernel/random/boot_id"),
@@ -56,7 +57,7 @@ LoadOwner this_process() {
           .started = start_of(pid)};
 }
 
-bool has_died(const LoadOwner& owner) {
+bool has_died(const ProcessIdentity& owner) {
   const auto here = this_process();
   if (owner.host.empty() || owner.host != here.host || owner.boot_id.empty() ||
       here.boot_id.empty()) {
@@ -69,4 +70,4 @@ bool has_died(const LoadOwner& owner) {
          owner.pid > 0 && start_of(owner.pid) != owner.started;
 }
 
-}  // namespace vecferry::remote
+}  // namespace vecferry

@@ -1,16 +1,13 @@
+#include "vecferry/base/process_identity.h"
+
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "vecferry/backends/qdrant/load_owner_internal.h"
-
 namespace vecferry::testing {
 namespace {
 
-using remote::has_died;
-using remote::this_process;
-
-TEST(LoadOwner, ThisProcessLives) {
+TEST(ProcessIdentity, ThisProcessLives) {
   const auto owner = this_process();
   EXPECT_EQ(owner.pid, getpid());
   EXPECT_GT(owner.started, 0U);
@@ -18,7 +15,7 @@ TEST(LoadOwner, ThisProcessLives) {
   EXPECT_FALSE(has_died(owner));
 }
 
-TEST(LoadOwner, AProcessThatHasEndedIsDead) {
+TEST(ProcessIdentity, AProcessThatHasEndedIsDead) {
   const pid_t child = fork();
   if (child == 0) {
     _exit(0);
@@ -29,13 +26,13 @@ TEST(LoadOwner, AProcessThatHasEndedIsDead) {
   EXPECT_TRUE(has_died(owner));
 }
 
-TEST(LoadOwner, ANumberThatIsUsedAgainIsAnotherProcess) {
+TEST(ProcessIdentity, ANumberThatIsUsedAgainIsAnotherProcess) {
   auto owner = this_process();
   --owner.started;
   EXPECT_TRUE(has_died(owner));
 }
 
-TEST(LoadOwner, WhatCannotBeKnownIsTakenForAlive) {
+TEST(ProcessIdentity, WhatCannotBeKnownIsTakenForAlive) {
   auto far = this_process();
   far.host = "elsewhere";
   far.started = 1;
