@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 #include <utility>
 
 #include "arrow/array.h"
@@ -14,6 +15,7 @@
 #include "arrow/util/key_value_metadata.h"
 #include "parquet/arrow/reader.h"
 #include "parquet/arrow/schema.h"
+#include "parquet/encryption/encryption.h"
 #include "parquet/file_reader.h"
 #include "parquet/metadata.h"
 #include "parquet/properties.h"
@@ -79,6 +81,7 @@ Status OpenParquet::open(const StopToken& stop) {
     head_.points_count = static_cast<uint64_t>(metadata_->num_rows());
     head_.collection_name = metadata_value(*metadata_, kNameKey);
     head_.config_inferred = metadata_value(*metadata_, kConfigMetadataKey).empty();
+    read_extra(metadata_value(*metadata_, kExtraKey));
     if (!head_.config_inferred) {
       const auto config = parse_collection_config(metadata_value(*metadata_, kConfigMetadataKey));
       ARROW_RETURN_NOT_OK(widen(config.status(), input_.name));
@@ -122,6 +125,10 @@ Result<std::unique_ptr<parquet::arrow::FileReader>> OpenParquet::open_reader(
   return guarded(input_.name, [&]() -> Result<std::unique_ptr<parquet::arrow::FileReader>> {
     parquet::ReaderProperties properties;
     properties.set_page_checksum_verification(true);
+    if (input_.key != nullptr) {
+      properties.file_decryption_properties(
+          parquet::FileDecryptionProperties::Builder().footer_key(*input_.key)->build());
+    }
     properties.enable_buffered_stream();
     properties.set_buffer_size(kReadBufferBytes);
     auto reader = parquet::ParquetFileReader::Open(file, properties, metadata_);
@@ -216,8 +223,18 @@ void OpenParquet::look_at_row_groups() {
   }
 }
 
+void OpenParquet::read_extra(const std::string& names) {
+  std::istringstream list(names);
+  for (std::string name; std::getline(list, name, ',');) {
+    if (schema_->GetFieldIndex(name) >= 0) {
+      extra_.push_back(name);
+    }
+  }
+}
+
 bool OpenParquet::is_direct(const arrow::Schema& points) const {
-  if (schema_->num_fields() != points.num_fields()) {
+  // A column that somebody else has added belongs to the payloads.
+  if (schema_->num_fields() != points.num_fields() + static_cast<int>(extra_.size())) {
     return false;
   }
   for (const auto& field : points.fields()) {
@@ -306,6 +323,12 @@ std::vector<IdRange> ParquetFile::plan(int parts) const {
 
 Result<std::unique_ptr<arrow::RecordBatchReader>> ParquetFile::read(
     const ParquetReadOptions& options, StopToken stop) const {
+  if (options.extra.empty() && !opened_->extra().empty()) {
+    return fail({.kind = ErrorKind::kIncompatible,
+                 .what = "this file is a piece of an archive, which says little without the others",
+                 .where = opened_->name(),
+                 .next = "read the archive: archive:DIR/COLLECTION"});
+  }
   ARROW_ASSIGN_OR_RAISE(auto schema, points_schema(opened_->head().config, options.vectors));
   return formats::parquet_points_reader(opened_, options, std::move(stop), std::move(schema));
 }

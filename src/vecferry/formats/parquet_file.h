@@ -17,6 +17,10 @@ namespace arrow::io {
 class RandomAccessFile;
 }
 
+namespace arrow::util {
+class SecureString;
+}
+
 namespace vecferry {
 
 namespace formats {
@@ -26,6 +30,7 @@ class OpenParquet;
 struct ParquetInput {
   std::string name{};  ///< for messages: the path
   std::function<Result<std::shared_ptr<arrow::io::RandomAccessFile>>()> open{};
+  std::shared_ptr<const arrow::util::SecureString> key{};  ///< of an encrypted file
 };
 
 /// For files that are not in the points schema.
@@ -39,6 +44,8 @@ struct ParquetReadOptions {
   bool payload = true;
   IdRange range{};
   int64_t batch_bytes = int64_t{4} << 20;
+  /// Columns besides the points schema that are handed through, after it, where the file has them.
+  std::vector<std::string> extra{};
 };
 
 /// A Parquet file of points, ours or foreign, that has been looked into.

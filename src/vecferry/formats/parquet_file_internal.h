@@ -59,6 +59,8 @@ class OpenParquet {
   const std::vector<RowGroup>& groups() const { return groups_; }
   const arrow::Schema& schema() const { return *schema_; }
   const ForeignOptions& foreign() const { return foreign_; }
+  /// Columns that the file has besides the points schema, by its own account.
+  const std::vector<std::string>& extra() const { return extra_; }
   /// Are the file's columns the points schema's, byte for byte?
   bool direct() const { return direct_; }
 
@@ -78,6 +80,7 @@ class OpenParquet {
  private:
   Status refuse_geometry(const parquet::SchemaDescriptor& descriptor) const;
   void look_at_row_groups();
+  void read_extra(const std::string& names);
   bool is_direct(const arrow::Schema& points) const;
   Status infer(parquet::arrow::FileReader& reader, const StopToken& stop);
   Result<std::shared_ptr<arrow::RecordBatch>> ids_only(const arrow::RecordBatch& batch,
@@ -90,6 +93,7 @@ class OpenParquet {
   std::vector<RowGroup> groups_;
   FileHead head_;
   ForeignColumns columns_;
+  std::vector<std::string> extra_;
   bool direct_ = false;
 };
 

@@ -41,6 +41,15 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
     for (const auto& spec : file_->head().config.vectors) {
       rows_.known.push_back(spec.name);
     }
+    full_schema_ = schema_;
+    for (const auto& name : options_.extra) {
+      const auto field = file_->direct() ? file_->schema().GetFieldByName(name) : nullptr;
+      if (field != nullptr) {
+        auto fields = full_schema_->fields();
+        fields.push_back(field);
+        full_schema_ = arrow::schema(std::move(fields), schema_->metadata());
+      }
+    }
     int64_t first_row = 1;
     for (size_t i = 0; i < file_->groups().size(); ++i) {
       const auto& group = file_->groups()[i];
@@ -51,7 +60,7 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
     }
   }
 
-  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+  std::shared_ptr<arrow::Schema> schema() const override { return full_schema_; }
 
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
     return guarded(file_->name(), [&]() { return read_next(batch); });
@@ -81,9 +90,10 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
       }
       const int64_t first_row = parts_[part_].first_row + done_in_part_;
       done_in_part_ += batch->num_rows();
-      ARROW_ASSIGN_OR_RAISE(
-          batch, file_->direct() ? as_points(*batch, first_row) : converted(*batch, first_row));
-      ARROW_ASSIGN_OR_RAISE(batch, rows_in_range(batch, options_.range));
+      ARROW_ASSIGN_OR_RAISE(const auto rows, file_->direct() ? as_points(*batch, first_row)
+                                                             : converted(*batch, first_row));
+      ARROW_ASSIGN_OR_RAISE(const auto points, PointsView::make(*rows));
+      ARROW_ASSIGN_OR_RAISE(batch, rows_in_range(with_extra(rows, *batch), points, options_.range));
       if (batch->num_rows() > 0) {
         *out = std::move(batch);
         return Status::OK();
@@ -97,7 +107,8 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
       const auto& name = field->name();
       const bool is_vector =
           name == "vector" || name == "embedding" || name.rfind("vector.", 0) == 0;
-      const bool is_key = name == "id" || name == "uuid" || name == "shard_key";
+      const bool is_key = name == "id" || name == "uuid" || name == "shard_key" ||
+                          full_schema_->GetFieldIndex(name) >= schema_->num_fields();
       const bool skip = is_vector ? file_->direct() && schema_->GetFieldIndex(name) < 0
                                   : !is_key && !options_.payload;
       if (!skip) {
@@ -156,6 +167,19 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
     return points;
   }
 
+  // The columns that the caller asked for besides the points schema, as the file has them.
+  std::shared_ptr<arrow::RecordBatch> with_extra(const std::shared_ptr<arrow::RecordBatch>& points,
+                                                 const arrow::RecordBatch& read) const {
+    if (full_schema_ == schema_) {
+      return points;
+    }
+    arrow::ArrayVector arrays = points->columns();
+    for (int i = schema_->num_fields(); i < full_schema_->num_fields(); ++i) {
+      arrays.push_back(read.GetColumnByName(full_schema_->field(i)->name()));
+    }
+    return arrow::RecordBatch::Make(full_schema_, points->num_rows(), std::move(arrays));
+  }
+
   Result<std::shared_ptr<arrow::RecordBatch>> converted(const arrow::RecordBatch& batch,
                                                         int64_t first_row) {
     ARROW_RETURN_NOT_OK(batch.ValidateFull());
@@ -171,6 +195,7 @@ class ParquetPointsReader : public arrow::RecordBatchReader {
   ParquetReadOptions options_;
   StopToken stop_;
   std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<arrow::Schema> full_schema_;  // with the extra columns
   RowChecker checker_;
   ForeignRows rows_;
   ForeignColumns columns_;

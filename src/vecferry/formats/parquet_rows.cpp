@@ -176,11 +176,11 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowChecker::check(
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> rows_in_range(
-    const std::shared_ptr<arrow::RecordBatch>& batch, const IdRange& range) {
+    const std::shared_ptr<arrow::RecordBatch>& batch, const PointsView& points,
+    const IdRange& range) {
   if (!range.from && !range.to) {
     return batch;
   }
-  ARROW_ASSIGN_OR_RAISE(const auto points, PointsView::make(*batch));
   arrow::RecordBatchVector runs;
   int64_t begin = -1;
   for (int64_t row = 0; row <= points.rows(); ++row) {

@@ -52,8 +52,9 @@ class RowChecker {
   std::string text_{};
 };
 
-/// The rows of a batch whose ids lie in a range: a slice when they lie together.
+/// The rows of a batch whose ids, in `points`, lie in a range: a slice when they lie together.
 Result<std::shared_ptr<arrow::RecordBatch>> rows_in_range(
-    const std::shared_ptr<arrow::RecordBatch>& batch, const IdRange& range);
+    const std::shared_ptr<arrow::RecordBatch>& batch, const PointsView& points,
+    const IdRange& range);
 
 }  // namespace vecferry::formats

@@ -13,6 +13,7 @@ namespace vecferry::formats {
 
 inline constexpr std::string_view kNameKey = "vecferry.name";
 inline constexpr std::string_view kOrderedKey = "vecferry.ordered";
+inline constexpr std::string_view kExtraKey = "vecferry.extra";  ///< names, separated by commas
 
 /// The points schema with extension types for UUID and JSON, and vector elements that cannot be
 /// null.

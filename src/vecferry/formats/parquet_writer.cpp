@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "arrow/util/key_value_metadata.h"
 #include "parquet/arrow/schema.h"
 #include "parquet/arrow/writer.h"
+#include "parquet/encryption/encryption.h"
 #include "parquet/properties.h"
 #include "vecferry/formats/parquet_schema_internal.h"
 #include "vecferry/model/point_id.h"
@@ -27,7 +29,8 @@ constexpr int kPayloadZstdLevel = 3;
 constexpr int kVectorZstdLevel = 1;
 
 // The leaf columns of the Parquet schema by their paths, with what suits each.
-Result<std::shared_ptr<parquet::WriterProperties>> properties_for(const arrow::Schema& schema) {
+Result<std::shared_ptr<parquet::WriterProperties>> properties_for(
+    const arrow::Schema& schema, const ParquetWriteOptions& options) {
   std::shared_ptr<parquet::SchemaDescriptor> leaves;
   ARROW_RETURN_NOT_OK(
       parquet::arrow::ToParquetSchema(&schema, *parquet::default_writer_properties(), &leaves));
@@ -51,6 +54,14 @@ Result<std::shared_ptr<parquet::WriterProperties>> properties_for(const arrow::S
       builder.enable_dictionary(path);  // Parquet stores a uint8 in four bytes
     }
   }
+  for (const auto& field : options.extra) {
+    if (field->type()->id() == arrow::Type::FIXED_SIZE_BINARY) {
+      builder.compression(field->name(), parquet::Compression::UNCOMPRESSED);  // digests
+    }
+  }
+  if (options.key != nullptr) {
+    builder.encryption(parquet::FileEncryptionProperties::Builder(*options.key).build());
+  }
   return builder.build();
 }
 
@@ -70,6 +81,14 @@ class OrderWatch {
   bool ordered_ = true;
   std::optional<PointId> last_{};
 };
+
+std::string names_of(const arrow::FieldVector& fields) {
+  std::string names;
+  for (const auto& field : fields) {
+    names += (names.empty() ? "" : ",") + field->name();
+  }
+  return names;
+}
 
 // Parquet's lower level throws.
 template <typename Call>
@@ -91,7 +110,7 @@ class ParquetWriter::Impl {
 
   Status open(const std::shared_ptr<arrow::io::OutputStream>& stream) {
     return guarded([&]() -> Status {
-      ARROW_ASSIGN_OR_RAISE(auto properties, properties_for(*schema_));
+      ARROW_ASSIGN_OR_RAISE(auto properties, properties_for(*schema_, options_));
       parquet::ArrowWriterProperties::Builder arrow_properties;
       arrow_properties.store_schema();
       ARROW_ASSIGN_OR_RAISE(writer_, parquet::arrow::FileWriter::Open(
@@ -102,7 +121,8 @@ class ParquetWriter::Impl {
   }
 
   Status write(const arrow::RecordBatch& batch) {
-    ARROW_ASSIGN_OR_RAISE(const auto points, PointsView::make(batch));
+    ARROW_ASSIGN_OR_RAISE(const auto of_points, without_extra(batch));
+    ARROW_ASSIGN_OR_RAISE(const auto points, PointsView::make(*of_points));
     for (const auto& column : points.vectors()) {
       if (schema_->GetFieldIndex(vector_column_name(column.spec().name)) < 0) {
         return misfit(column.spec().name);
@@ -131,9 +151,16 @@ class ParquetWriter::Impl {
   Status finish() {
     ARROW_RETURN_NOT_OK(flush());
     return guarded([&]() -> Status {
-      ARROW_RETURN_NOT_OK(writer_->AddKeyValueMetadata(arrow::key_value_metadata(
-          {std::string(formats::kNameKey), std::string(formats::kOrderedKey)},
-          {options_.collection_name, order_.ordered() ? "true" : "false"})));
+      std::vector<std::string> keys{std::string(formats::kNameKey),
+                                    std::string(formats::kOrderedKey)};
+      std::vector<std::string> values{options_.collection_name,
+                                      order_.ordered() ? "true" : "false"};
+      if (!options_.extra.empty()) {
+        keys.emplace_back(formats::kExtraKey);
+        values.push_back(names_of(options_.extra));
+      }
+      ARROW_RETURN_NOT_OK(writer_->AddKeyValueMetadata(
+          arrow::key_value_metadata(std::move(keys), std::move(values))));
       return writer_->Close();
     });
   }
@@ -143,6 +170,19 @@ class ParquetWriter::Impl {
     return fail(
         {.kind = ErrorKind::kIncompatible,
          .what = fmt::format("'{}' is not what the collection's configuration says", name)});
+  }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> without_extra(const arrow::RecordBatch& batch) const {
+    std::vector<int> kept;
+    for (int i = 0; i < batch.num_columns(); ++i) {
+      const bool extra =
+          std::any_of(options_.extra.begin(), options_.extra.end(),
+                      [&](const auto& field) { return field->name() == batch.column_name(i); });
+      if (!extra) {
+        kept.push_back(i);
+      }
+    }
+    return batch.SelectColumns(kept);
   }
 
   // A table at a time goes to the stream page by page; Arrow's buffered row groups would hold the
@@ -174,6 +214,9 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::open(
     std::shared_ptr<arrow::io::OutputStream> stream, const CollectionConfig& config,
     const ParquetWriteOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto schema, formats::parquet_schema(config));
+  for (const auto& field : options.extra) {
+    ARROW_ASSIGN_OR_RAISE(schema, schema->AddField(schema->num_fields(), field));
+  }
   auto impl = std::make_unique<Impl>(std::move(schema), options);
   ARROW_RETURN_NOT_OK(impl->open(stream));
   return std::unique_ptr<ParquetWriter>(new ParquetWriter(std::move(impl)));

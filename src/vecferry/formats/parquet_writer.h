@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "arrow/type_fwd.h"
 #include "vecferry/base/error.h"
@@ -12,11 +13,19 @@ namespace arrow::io {
 class OutputStream;
 }
 
+namespace arrow::util {
+class SecureString;
+}
+
 namespace vecferry {
 
 struct ParquetWriteOptions {
   std::string collection_name{};
   int64_t row_group_bytes = int64_t{32} << 20;  ///< of raw points: what the writer holds
+  /// Columns that batches have besides the points schema; they come last, without statistics.
+  std::vector<std::shared_ptr<arrow::Field>> extra{};
+  /// 16, 24 or 32 bytes: the file is encrypted (AES_GCM_V1, footer and all columns with this key).
+  std::shared_ptr<const arrow::util::SecureString> key{};
 };
 
 /// Writes points as Parquet.

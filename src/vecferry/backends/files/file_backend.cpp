@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "arrow/record_batch.h"
+#include "vecferry/backend/filtered_reader.h"
 #include "vecferry/backends/files/file_backend_internal.h"
-#include "vecferry/backends/files/file_reader_internal.h"
 #include "vecferry/backends/files/file_sink_internal.h"
 #include "vecferry/backends/files/file_source_internal.h"
 #include "vecferry/backends/files/points_output_internal.h"
@@ -212,8 +212,8 @@ class FileBackend : public Backend {
       }
     }
     ARROW_ASSIGN_OR_RAISE(auto batches, read(*file, options, stop));
-    return scan_reader(std::move(batches),
-                       {.config = file->head.config, .ordered = file->head.ordered}, options);
+    return filtered_reader(std::move(batches),
+                           {.config = file->head.config, .ordered = file->head.ordered}, options);
   }
 
   Result<std::unique_ptr<PointWriter>> open_writer(std::string_view name, StopToken stop) override {

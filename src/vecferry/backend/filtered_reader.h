@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "vecferry/backend/backend.h"
-#include "vecferry/formats/json_reader.h"
 
-namespace vecferry::files {
+/// For places that read whole batches: filter, selection and cursor on top of them.
+namespace vecferry {
 
 /// What of the scan the reader below has done itself.
 struct ReaderPlan {
@@ -20,8 +20,8 @@ bool payload_to_read(const ScanOptions& options);
 
 /// Filter, leave out what was not asked for, and keep the cursor. `batches` gives points of the
 /// range, in the points schema with `vectors_to_read`.
-Result<std::unique_ptr<PointReader>> scan_reader(std::unique_ptr<arrow::RecordBatchReader> batches,
-                                                 const ReaderPlan& plan,
-                                                 const ScanOptions& options);
+Result<std::unique_ptr<PointReader>> filtered_reader(
+    std::unique_ptr<arrow::RecordBatchReader> batches, const ReaderPlan& plan,
+    const ScanOptions& options);
 
-}  // namespace vecferry::files
+}  // namespace vecferry

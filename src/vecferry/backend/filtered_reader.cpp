@@ -1,13 +1,14 @@
+#include "vecferry/backend/filtered_reader.h"
+
 #include <utility>
 
 #include "arrow/array.h"
 #include "arrow/array/util.h"
 #include "arrow/record_batch.h"
 #include "arrow/type.h"
-#include "vecferry/backends/files/file_reader_internal.h"
 #include "vecferry/model/points_schema.h"
 
-namespace vecferry::files {
+namespace vecferry {
 namespace {
 
 class ScanReader : public PointReader {
@@ -90,11 +91,11 @@ bool payload_to_read(const ScanOptions& options) {
   return options.payload || options.filter != nullptr;
 }
 
-Result<std::unique_ptr<PointReader>> scan_reader(std::unique_ptr<arrow::RecordBatchReader> batches,
-                                                 const ReaderPlan& plan,
-                                                 const ScanOptions& options) {
+Result<std::unique_ptr<PointReader>> filtered_reader(
+    std::unique_ptr<arrow::RecordBatchReader> batches, const ReaderPlan& plan,
+    const ScanOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto schema, points_schema(plan.config, options.vectors));
   return std::make_unique<ScanReader>(std::move(batches), options, std::move(schema), plan.ordered);
 }
 
-}  // namespace vecferry::files
+}  // namespace vecferry

@@ -1,0 +1,236 @@
+#include "vecferry/archive/manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace vecferry {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kVersion = 1;
+constexpr const char* kManifestFormat = "vecferry-manifest";
+constexpr const char* kMarkFormat = "vecferry-archived";
+constexpr size_t kHexDigits = 64;
+constexpr std::array<std::string_view, 3> kConsistencies{"point_in_time", "quiet", "moving"};
+
+Json id_json(const PointId& id) {
+  return id.is_uuid ? Json(to_string(id)) : Json(id.number);
+}
+
+// Thrown and caught in this file alone, where nlohmann throws as well.
+struct BadManifest {
+  std::string what;
+};
+
+PointId id_of(const Json& json) {
+  if (json.is_number_unsigned()) {
+    return PointId::of(json.get<uint64_t>());
+  }
+  const auto uuid = parse_uuid(json.get<std::string>());
+  if (!uuid) {
+    throw BadManifest{fmt::format("'{}' is no point id", json.get<std::string>())};
+  }
+  return PointId::of(*uuid);
+}
+
+Digest128 digest_of(const Json& json) {
+  const auto digest = digest_from_hex(json.get<std::string>());
+  if (!digest) {
+    throw BadManifest{fmt::format("'{}' is no digest", json.get<std::string>())};
+  }
+  return *digest;
+}
+
+std::string sha_of(const Json& json) {
+  auto text = json.get<std::string>();
+  if (text.size() != kHexDigits ||
+      text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    throw BadManifest{fmt::format("'{}' is no SHA-256", text)};
+  }
+  return text;
+}
+
+Consistency consistency_of(const Json& json) {
+  const auto text = json.get<std::string>();
+  const auto* const found = std::find(kConsistencies.begin(), kConsistencies.end(), text);
+  if (found == kConsistencies.end()) {
+    throw BadManifest{fmt::format("no consistency '{}'", text)};
+  }
+  return static_cast<Consistency>(found - kConsistencies.begin());
+}
+
+Json segment_json(const SegmentRef& segment) {
+  return {{"sha256", segment.sha256},        {"bytes", segment.bytes},
+          {"layer", segment.layer},          {"points", segment.points},
+          {"deleted", segment.deleted},      {"digest", to_hex(segment.digest)},
+          {"first", id_json(segment.first)}, {"last", id_json(segment.last)}};
+}
+
+SegmentRef segment_of(const Json& json) {
+  return {.sha256 = sha_of(json.at("sha256")),
+          .bytes = json.at("bytes").get<uint64_t>(),
+          .layer = json.at("layer").get<int>(),
+          .points = json.at("points").get<uint64_t>(),
+          .deleted = json.at("deleted").get<uint64_t>(),
+          .digest = digest_of(json.at("digest")),
+          .first = id_of(json.at("first")),
+          .last = id_of(json.at("last"))};
+}
+
+std::optional<NativeRef> native_of(const Json& json) {
+  if (json.is_null()) {
+    return std::nullopt;
+  }
+  return NativeRef{.sha256 = sha_of(json.at("sha256")),
+                   .bytes = json.at("bytes").get<uint64_t>(),
+                   .version = json.at("version").get<std::string>()};
+}
+
+Manifest manifest_of(const Json& json) {
+  Manifest manifest{.collection = json.at("collection").get<std::string>(),
+                    .id = json.at("id").get<std::string>(),
+                    .time = json.at("time").get<std::string>(),
+                    .source = json.at("source").get<std::string>(),
+                    .program = json.at("program").get<std::string>(),
+                    .route = json.at("route").get<std::string>(),
+                    .consistency = consistency_of(json.at("consistency"))};
+  manifest.points = {.count = json.at("points").get<uint64_t>(),
+                     .sum = digest_of(json.at("digest"))};
+  if (json.at("digest_version").get<int>() != kDigestVersion) {
+    throw BadManifest{"its digests are of another version"};
+  }
+  const auto config = parse_collection_config(json.at("config").dump());
+  if (!config.ok()) {
+    throw BadManifest{failure_of(config.status()).what};
+  }
+  manifest.config = *config;
+  if (const auto& parent = json.at("parent"); !parent.is_null()) {
+    manifest.parent = parent.get<std::string>();
+  }
+  manifest.added = json.at("added").get<uint64_t>();
+  manifest.changed = json.at("changed").get<uint64_t>();
+  manifest.removed = json.at("removed").get<uint64_t>();
+  for (const auto& segment : json.at("segments")) {
+    manifest.segments.push_back(segment_of(segment));
+  }
+  manifest.native = native_of(json.at("native"));
+  return manifest;
+}
+
+ArchivedMark mark_of(const Json& json) {
+  return {.collection = json.at("collection").get<std::string>(),
+          .time = json.at("time").get<std::string>(),
+          .source = json.at("source").get<std::string>(),
+          .backup = json.at("backup").get<std::string>(),
+          .operation = json.at("operation").get<std::string>()};
+}
+
+template <typename T>
+Result<T> parsed(std::string_view text, const char* format, const std::string& where,
+                 T (*read)(const Json&)) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("format") != format) {
+      throw BadManifest{fmt::format("it is no {}", format)};
+    }
+    if (json.at("version").get<int>() > kVersion) {
+      return fail({.kind = ErrorKind::kIncompatible,
+                   .what = fmt::format("'{}' is of version {}, this program knows up to {}", where,
+                                       json.at("version").get<int>(), kVersion),
+                   .where = where,
+                   .next = "use a newer vecferry"});
+    }
+    return read(json);
+  } catch (const BadManifest& bad) {
+    return fail({.kind = ErrorKind::kCorrupt, .what = bad.what, .where = where});
+  } catch (const Json::exception& error) {
+    return fail({.kind = ErrorKind::kCorrupt,
+                 .what = fmt::format("'{}' cannot be read: {}", where, error.what()),
+                 .where = where});
+  }
+}
+
+}  // namespace
+
+std::string SegmentRef::path() const {
+  return fmt::format("segments/{}/{}.parquet", sha256.substr(0, 2), sha256);
+}
+
+bool SegmentRef::overlaps(const IdRange& range) const {
+  return (!range.to || first < *range.to) && (!range.from || *range.from <= last);
+}
+
+std::string_view to_string(Consistency consistency) {
+  return kConsistencies.at(static_cast<size_t>(consistency));
+}
+
+int Manifest::layers() const {
+  int highest = -1;
+  for (const auto& segment : segments) {
+    highest = std::max(highest, segment.layer);
+  }
+  return highest + 1;
+}
+
+uint64_t Manifest::bytes() const {
+  uint64_t total = 0;
+  for (const auto& segment : segments) {
+    total += segment.bytes;
+  }
+  return total;
+}
+
+std::string to_json(const Manifest& manifest) {
+  Json segments = Json::array();
+  for (const auto& segment : manifest.segments) {
+    segments.push_back(segment_json(segment));
+  }
+  Json native = nullptr;
+  if (manifest.native) {
+    native = {{"sha256", manifest.native->sha256},
+              {"bytes", manifest.native->bytes},
+              {"version", manifest.native->version}};
+  }
+  const Json json = {{"format", kManifestFormat},
+                     {"version", kVersion},
+                     {"collection", manifest.collection},
+                     {"id", manifest.id},
+                     {"time", manifest.time},
+                     {"source", manifest.source},
+                     {"program", manifest.program},
+                     {"route", manifest.route},
+                     {"consistency", to_string(manifest.consistency)},
+                     {"points", manifest.points.count},
+                     {"digest", to_hex(manifest.points.sum)},
+                     {"digest_version", kDigestVersion},
+                     {"config", Json::parse(to_json(manifest.config))},
+                     {"parent", manifest.parent ? Json(*manifest.parent) : Json(nullptr)},
+                     {"added", manifest.added},
+                     {"changed", manifest.changed},
+                     {"removed", manifest.removed},
+                     {"segments", std::move(segments)},
+                     {"native", std::move(native)}};
+  return json.dump(1);
+}
+
+Result<Manifest> parse_manifest(std::string_view json, const std::string& where) {
+  return parsed(json, kManifestFormat, where, manifest_of);
+}
+
+std::string to_json(const ArchivedMark& mark) {
+  const Json json = {{"format", kMarkFormat},         {"version", kVersion},
+                     {"collection", mark.collection}, {"time", mark.time},
+                     {"source", mark.source},         {"backup", mark.backup},
+                     {"operation", mark.operation}};
+  return json.dump(1);
+}
+
+Result<ArchivedMark> parse_archived_mark(std::string_view json, const std::string& where) {
+  return parsed(json, kMarkFormat, where, mark_of);
+}
+
+}  // namespace vecferry

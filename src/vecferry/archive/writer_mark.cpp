@@ -1,0 +1,152 @@
+#include "vecferry/archive/writer_mark.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "vecferry/archive/sweep.h"
+#include "vecferry/base/kill_point.h"
+#include "vecferry/base/process_identity.h"
+
+namespace vecferry {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFolder = "writers/";
+
+std::string path_of(const std::string& id) {
+  return kFolder + id + ".json";
+}
+
+// Another writer, as its mark says.
+struct Other {
+  std::string path{};
+  std::string what{};
+  ProcessIdentity process{};
+  bool alone = false;
+  std::string since{};
+};
+
+Result<Other> parse(const std::string& text, const std::string& path) {
+  const Json json = Json::parse(text, nullptr, false);
+  const Json process = json.is_object() ? json.value("process", Json::object()) : Json::object();
+  if (!process.is_object() || process.empty()) {
+    return fail({.kind = ErrorKind::kConflict,
+                 .what = fmt::format("'{}' cannot be understood", path),
+                 .next = "remove it if nobody writes to this archive"});
+  }
+  return Other{.path = path,
+               .what = json.value("what", "writer"),
+               .process = {.host = process.value("host", ""),
+                           .boot_id = process.value("boot_id", ""),
+                           .pid_namespace = process.value("pid_namespace", ""),
+                           .pid = process.value("pid", int64_t{0}),
+                           .started = process.value("started", uint64_t{0})},
+               .alone = json.value("alone", false),
+               .since = json.value("since", "")};
+}
+
+// Those who write besides us, the dead included.
+Result<std::vector<Other>> others(const Repository& repository, const std::string& own) {
+  ARROW_ASSIGN_OR_RAISE(const auto files, repository.store().list(kFolder));
+  std::vector<Other> found;
+  for (const auto& file : files) {
+    if (file.path == own) {
+      continue;
+    }
+    const auto text = repository.get_sealed(file.path);
+    if (!text.ok() && kind_of(text.status()) == ErrorKind::kNotFound) {
+      continue;  // it has just ended
+    }
+    ARROW_RETURN_NOT_OK(text.status());
+    ARROW_ASSIGN_OR_RAISE(auto other, parse(*text, file.path));
+    found.push_back(std::move(other));
+  }
+  return found;
+}
+
+Status in_the_way(const Other& other, const std::string& label) {
+  return fail({.kind = ErrorKind::kConflict,
+               .what = fmt::format("a {} is running on this archive (process {} on {}, since {})",
+                                   other.what, other.process.pid, other.process.host, other.since),
+               .where = label,
+               .next = fmt::format("wait until it has ended; if that machine is gone for good, "
+                                   "remove '{}' from the archive",
+                                   other.path)});
+}
+
+}  // namespace
+
+WriterMark::WriterMark(std::shared_ptr<Repository> repository, std::string what)
+    : repository_(std::move(repository)),
+      id_(new_backup_id(std::chrono::system_clock::now())),
+      what_(std::move(what)) {}
+
+WriterMark::~WriterMark() {
+  discard(repository_->store().remove(path_of(id_)),
+          "the next writer finds that this process has ended");
+}
+
+Status WriterMark::say(Access access) const {
+  const auto process = this_process();
+  const Json json = {{"format", "vecferry-writer"},
+                     {"version", 1},
+                     {"what", what_},
+                     {"alone", access == Access::kAlone},
+                     {"since", time_of_backup(id_)},
+                     {"process",
+                      {{"host", process.host},
+                       {"boot_id", process.boot_id},
+                       {"pid_namespace", process.pid_namespace},
+                       {"pid", process.pid},
+                       {"started", process.started}}}};
+  return repository_->put_sealed(path_of(id_), json.dump(1));
+}
+
+Result<std::unique_ptr<WriterMark>> WriterMark::take(std::shared_ptr<Repository> repository,
+                                                     Access access, std::string what,
+                                                     StopToken stop) {
+  std::unique_ptr<WriterMark> mark(new WriterMark(std::move(repository), std::move(what)));
+  // First say, then look: of two that do so at once, one at least sees the other.
+  ARROW_RETURN_NOT_OK(mark->say(access));
+  VECFERRY_KILL_POINT("archive.marked");
+  ARROW_ASSIGN_OR_RAISE(const auto found, others(*mark->repository_, path_of(mark->id_)));
+  std::vector<std::string> dead;
+  for (const auto& other : found) {
+    if (has_died(other.process)) {
+      dead.push_back(other.path);
+    } else if (other.alone || access == Access::kAlone) {
+      return in_the_way(other, mark->repository_->label());
+    }
+  }
+  if (!dead.empty()) {
+    ARROW_RETURN_NOT_OK(mark->tidy(dead, access, stop));
+  }
+  return mark;
+}
+
+Status WriterMark::tidy(const std::vector<std::string>& dead, Access access,
+                        const StopToken& stop) const {
+  ARROW_RETURN_NOT_OK(say(Access::kAlone));
+  ARROW_ASSIGN_OR_RAISE(const auto found, others(*repository_, path_of(id_)));
+  for (const auto& other : found) {
+    if (!has_died(other.process)) {
+      return say(access);  // it will be done when nobody writes
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto files, find_unreferenced(*repository_, stop));
+  for (const auto& file : files) {
+    ARROW_RETURN_NOT_OK(repository_->store().remove(file.path));
+  }
+  ARROW_RETURN_NOT_OK(repository_->store().remove_half_written());
+  for (const auto& path : dead) {
+    const Status removed = repository_->store().remove(path);
+    if (!removed.ok() && kind_of(removed) != ErrorKind::kNotFound) {
+      return removed;
+    }
+  }
+  return say(access);
+}
+
+}  // namespace vecferry
