@@ -56,10 +56,8 @@ void add_clone(CLI::App& app, Context& context) {
                                        .build_index = options->index,
                                        .follow_up = options->follow_up,
                                        .memory_bytes = planning.memory_bytes};
-            auto plan = plan_clone(request, planning.places, planning.stop);
-            return plan.ok() ? std::move(plan)
-                             : with_nearest_name(plan.status(), *request.source.backend,
-                                                 request.source.collection, planning.stop);
+            return or_nearest_name(plan_clone(request, planning.places, planning.stop),
+                                   request.source, planning.stop);
           });
     };
   });

@@ -70,10 +70,7 @@ Result<OperationPlan> make_plan(const SyncOptions& options, const Planning& plan
                             .settings = options.settings,
                             .backup = !options.no_backup,
                             .memory_bytes = planning.memory_bytes};
-  auto plan = plan_sync(request, desk);
-  return plan.ok() ? std::move(plan)
-                   : with_nearest_name(plan.status(), *request.source.backend,
-                                       request.source.collection, planning.stop);
+  return or_nearest_name(plan_sync(request, desk), request.source, planning.stop);
 }
 
 Result<int> sync_once(const Context& context, const Output& output, const SyncOptions& options) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -14,14 +15,6 @@ namespace vecferry {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string bullets(std::string_view title, const std::vector<std::string>& lines) {
-  std::string text;
-  for (const auto& line : lines) {
-    text += fmt::format("  {:<9} {}\n", title, line);
-  }
-  return text;
-}
 
 std::string plan_text(const OperationPlan& plan) {
   std::string text = fmt::format("{} {}", plan.verb, plan.source);
@@ -104,6 +97,15 @@ std::vector<std::string> strings(const Json& json) {
   return lines;
 }
 
+// Aliases, payload indexes and a drop without a backup: no points were read.
+bool tells_of_points(const Json& receipt) {
+  const Json steps = receipt.value("steps", Json::array());
+  return std::any_of(steps.begin(), steps.end(), [](const Json& step) {
+    const std::string kind = step.value("kind", "");
+    return kind != "aliases" && kind != "indexes" && kind != "drop" && kind != "mark";
+  });
+}
+
 }  // namespace
 
 void add_operate_options(CLI::App& verb, OperateOptions& options) {
@@ -115,6 +117,12 @@ void add_operate_options(CLI::App& verb, OperateOptions& options) {
   verb.add_option("--memory", options.memory, "Bound on batches in flight")
       ->type_name("SIZE")
       ->capture_default_str();
+}
+
+Result<OperationPlan> or_nearest_name(Result<OperationPlan> plan, const OpenedEnd& end,
+                                      const StopToken& stop) {
+  return plan.ok() ? std::move(plan)
+                   : with_nearest_name(plan.status(), *end.backend, end.collection, stop);
 }
 
 Result<std::string> journal_folder(const Context& context, const PlaceNames& names) {
@@ -158,15 +166,18 @@ Status ask(const Context& context, const std::string& question) {
 }
 
 std::string receipt_text(const Json& receipt) {
-  const uint64_t points = receipt.value("points", uint64_t{0});
   std::string text = fmt::format("{} {}", receipt.value("verb", ""), receipt.value("source", ""));
   if (receipt.value("target", "") != receipt.value("source", "")) {
     text += " -> " + receipt.value("target", "");
   }
-  text += fmt::format(": {} points\n", format_count(points));
-  text += fmt::format("  verified  {}, digest {}\n",
-                      receipt.value("verified", false) ? "read back and equal" : "no",
-                      receipt.value("digest", ""));
+  if (tells_of_points(receipt)) {
+    text += fmt::format(": {} points\n", format_count(receipt.value("points", uint64_t{0})));
+    text += fmt::format("  verified  {}, digest {}\n",
+                        receipt.value("verified", false) ? "read back and equal" : "no",
+                        receipt.value("digest", ""));
+  } else {
+    text += '\n';
+  }
   const Json counts = receipt.value("counts", Json::object());
   for (const auto& [name, count] : counts.items()) {
     if (count.get<uint64_t>() > 0) {

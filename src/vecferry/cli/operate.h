@@ -35,6 +35,10 @@ using PlanMaker = std::function<Result<OperationPlan>(const Planning&)>;
 Result<int> operate(const Context& context, const Output& output, const OperateOptions& options,
                     const PlanMaker& make_plan);
 
+/// The plan; when there is no such collection, the error names the nearest that the place has.
+Result<OperationPlan> or_nearest_name(Result<OperationPlan> plan, const OpenedEnd& end,
+                                      const StopToken& stop);
+
 /// The folder of the journal: --journal, the configuration's, $XDG_STATE_HOME/vecferry or
 /// ~/.local/state/vecferry.
 Result<std::string> journal_folder(const Context& context, const PlaceNames& names);

@@ -206,4 +206,12 @@ std::string format_seconds(double seconds) {
                       : fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
 }
 
+std::string bullets(std::string_view title, const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) {
+    text += fmt::format("  {:<9} {}\n", title, line);
+  }
+  return text;
+}
+
 }  // namespace vecferry

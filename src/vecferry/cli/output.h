@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "vecferry/base/error.h"
 #include "vecferry/pipeline/progress.h"
@@ -62,5 +63,8 @@ class ProgressDisplay {
 std::string format_count(uint64_t value);
 std::string format_bytes(uint64_t bytes);
 std::string format_seconds(double seconds);
+
+/// A line of a plan or receipt for each: "  note      …".
+std::string bullets(std::string_view title, const std::vector<std::string>& lines);
 
 }  // namespace vecferry

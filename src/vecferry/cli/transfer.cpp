@@ -13,14 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string bullets(std::string_view title, const std::vector<std::string>& lines) {
-  std::string text;
-  for (const auto& line : lines) {
-    text += fmt::format("  {:<9} {}\n", title, line);
-  }
-  return text;
-}
-
 std::string plan_text(const CopyPlan& plan, const std::vector<std::string>& reading_notes) {
   const auto& request = plan.request;
   std::string text =

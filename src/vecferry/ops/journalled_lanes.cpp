@@ -63,22 +63,28 @@ Result<std::unique_ptr<JournalledLanes>> JournalledLanes::read(Journal& journal,
   return lanes;
 }
 
-Result<std::unique_ptr<JournalledLanes>> JournalledLanes::freeze(
-    Journal& journal, std::string operation, int step, int source,
-    const std::vector<IdRange>& ranges) {
-  std::unique_ptr<JournalledLanes> lanes(
-      new JournalledLanes(journal, std::move(operation), step, source));
+Result<std::unique_ptr<JournalledLanes>> JournalledLanes::read_or_freeze(
+    Journal& journal, std::string operation, int step, int source, const Source& points, int lanes,
+    const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(auto found, read(journal, std::move(operation), step, source));
+  if (found->empty()) {
+    ARROW_ASSIGN_OR_RAISE(const auto ranges, plan_ranges(points, lanes, stop));
+    ARROW_RETURN_NOT_OK(found->freeze(ranges));
+  }
+  return found;
+}
+
+Status JournalledLanes::freeze(const std::vector<IdRange>& ranges) {
+  const std::lock_guard guard(mutex_);
   std::vector<RangeEntry> entries;
   for (const auto& range : ranges) {
-    lanes->ranges_.push_back({.number = static_cast<int>(lanes->ranges_.size()),
-                              .whole = range,
-                              .rest = range,
-                              .lane = range});
-    entries.push_back(entry_of(lanes->ranges_.back()));
+    ranges_.push_back(
+        {.number = static_cast<int>(ranges_.size()), .whole = range, .rest = range, .lane = range});
+    entries.push_back(entry_of(ranges_.back()));
   }
-  ARROW_RETURN_NOT_OK(journal.freeze_ranges(lanes->operation_, step, source, entries));
+  ARROW_RETURN_NOT_OK(journal_.freeze_ranges(operation_, step_, source_, entries));
   VECFERRY_KILL_POINT("load.ranges_frozen");
-  return lanes;
+  return Status::OK();
 }
 
 RangeEntry JournalledLanes::entry_of(const Range& range) {

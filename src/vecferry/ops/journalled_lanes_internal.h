@@ -7,6 +7,7 @@
 #include "vecferry/journal/journal.h"
 #include "vecferry/model/id_range.h"
 #include "vecferry/pipeline/lane.h"
+#include "vecferry/pipeline/source.h"
 
 namespace vecferry {
 
@@ -18,10 +19,11 @@ class JournalledLanes : public LaneObserver {
   /// Those of the journal. Errors: kCorrupt for what is no range.
   static Result<std::unique_ptr<JournalledLanes>> read(Journal& journal, std::string operation,
                                                        int step, int source);
-  /// New ones, frozen now.
-  static Result<std::unique_ptr<JournalledLanes>> freeze(Journal& journal, std::string operation,
-                                                         int step, int source,
-                                                         const std::vector<IdRange>& ranges);
+  /// Those of the journal, or when it has none yet the ranges of `points`, frozen now.
+  static Result<std::unique_ptr<JournalledLanes>> read_or_freeze(Journal& journal,
+                                                                 std::string operation, int step,
+                                                                 int source, const Source& points,
+                                                                 int lanes, const StopToken& stop);
 
   bool empty() const { return ranges_.empty(); }
   /// What is left to be copied.
@@ -45,6 +47,7 @@ class JournalledLanes : public LaneObserver {
 
   JournalledLanes(Journal& journal, std::string operation, int step, int source)
       : journal_(journal), operation_(std::move(operation)), step_(step), source_(source) {}
+  Status freeze(const std::vector<IdRange>& ranges);
   Status advance(const IdRange& lane, const IdRange& rest, const RangeDigest& digest,
                  bool finished);
   static RangeEntry entry_of(const Range& range);

@@ -6,6 +6,7 @@
 
 #include "vecferry/model/points_schema.h"
 #include "vecferry/ops/id_file.h"
+#include "vecferry/pipeline/compare.h"
 #include "vecferry/pipeline/row_choices.h"
 #include "vecferry/transform/remap_ids.h"
 #include "vecferry/transform/stamp_payload.h"
@@ -95,6 +96,11 @@ Result<OpenedSource> open_load_source(const LoadSource& source, const std::files
     ARROW_RETURN_NOT_OK(add(stamp_payload("merged_from", source.merged_from), &opened));
   }
   return opened;
+}
+
+Result<RangeDigest> digest_of(const OpenedEnd& end, Progress& progress, StopToken stop) {
+  return digest_source({.backend = end.backend.get(), .collection = end.collection}, progress,
+                       std::move(stop));
 }
 
 Result<FirstLook> look_at(const Source& points, StopToken stop) {

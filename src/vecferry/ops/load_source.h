@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "vecferry/digest/digest.h"
 #include "vecferry/ops/steps.h"
+#include "vecferry/pipeline/progress.h"
 #include "vecferry/pipeline/source.h"
 
 namespace vecferry {
@@ -22,6 +24,9 @@ struct OpenedSource {
 /// Errors: those of opening and of the choices made (kUsage, kNotFound), kCorrupt for a list.
 Result<OpenedSource> open_load_source(const LoadSource& source, const std::filesystem::path& files,
                                       PlaceOpener& places, StopToken stop);
+
+/// Digest of all points of a collection as they are there.
+Result<RangeDigest> digest_of(const OpenedEnd& end, Progress& progress, StopToken stop);
 
 /// How large the points of a source are and how quickly they come, from its first batch.
 struct FirstLook {

@@ -11,25 +11,10 @@
 #include "vecferry/ops/load_source.h"
 #include "vecferry/ops/merge_decide.h"
 #include "vecferry/ops/plan_load.h"
+#include "vecferry/ops/vector_fit.h"
 
 namespace vecferry {
 namespace {
-
-std::string vector_words(const CollectionConfig& config) {
-  std::string text;
-  for (const auto& spec : config.vectors) {
-    text +=
-        fmt::format("{}{}: {} {}{} {}", text.empty() ? "" : "; ", vector_label(spec.name),
-                    to_string(spec.kind), to_string(spec.element),
-                    spec.dim > 0 ? fmt::format("[{}]", spec.dim) : "", to_string(spec.distance));
-  }
-  return text.empty() ? "no vectors" : text;
-}
-
-// How a vector has to be for points of both to lie side by side; elements may be converted.
-bool fits(const VectorSpec& a, const VectorSpec& b) {
-  return a.name == b.name && a.kind == b.kind && a.dim == b.dim && a.distance == b.distance;
-}
 
 Status check_same_vectors(const std::vector<LoadSource>& sources,
                           const std::vector<OpenedSource>& opened) {
@@ -76,15 +61,16 @@ Status check_sources(const MergeRequest& request) {
   return Status::OK();
 }
 
-// Renames that a source has a use for; one that no source has is a mistake.
-Result<std::vector<LoadSource>> sources_of(const MergeRequest& request, PlaceOpener& places,
-                                           const StopToken& stop) {
+// Each with the renames that it has a use for; one that no source has is a mistake.
+Result<std::vector<LoadSource>> open_sources(const MergeRequest& request, PlaceOpener& places,
+                                             std::vector<OpenedSource>* all,
+                                             const StopToken& stop) {
   std::vector<LoadSource> sources;
   std::vector<bool> used(request.rename_vectors.size());
   for (size_t i = 0; i < request.sources.size(); ++i) {
     LoadSource source = whole_source(request.sources[i]);
     source.reading = request.reading;
-    ARROW_ASSIGN_OR_RAISE(const auto opened, open_load_source(source, {}, places, stop));
+    ARROW_ASSIGN_OR_RAISE(auto opened, open_load_source(source, {}, places, stop));
     if (opened.config.custom_sharding()) {
       return fail({.kind = ErrorKind::kIncompatible,
                    .what = "it has shard keys, so one id may stand for several points",
@@ -98,7 +84,11 @@ Result<std::vector<LoadSource>> sources_of(const MergeRequest& request, PlaceOpe
         used[r] = true;
       }
     }
+    if (!source.selection.rename_vectors.empty()) {
+      ARROW_ASSIGN_OR_RAISE(opened, open_load_source(source, {}, places, stop));
+    }
     sources.push_back(std::move(source));
+    all->push_back(std::move(opened));
   }
   for (size_t r = 0; r < used.size(); ++r) {
     if (!used[r]) {
@@ -112,8 +102,9 @@ Result<std::vector<LoadSource>> sources_of(const MergeRequest& request, PlaceOpe
 }
 
 // Indexes of all sources; where two are made differently the first one's stays.
-void add_payload_indexes(const std::vector<OpenedSource>& opened, PlannedLoad* load) {
-  auto& indexes = load->step.config.payload_indexes;
+std::vector<PayloadIndex> payload_indexes_of(const std::vector<OpenedSource>& opened,
+                                             std::vector<std::string>* notes) {
+  std::vector<PayloadIndex> indexes;
   for (const auto& source : opened) {
     for (const auto& index : source.config.payload_indexes) {
       const auto found =
@@ -122,13 +113,14 @@ void add_payload_indexes(const std::vector<OpenedSource>& opened, PlannedLoad* l
       if (found == indexes.end()) {
         indexes.push_back(index);
       } else if (found->schema_json != index.schema_json) {
-        load->notes.push_back(
+        notes->push_back(
             fmt::format("payload index '{}' is made as the first source has it", index.path));
       }
     }
   }
   std::sort(indexes.begin(), indexes.end(),
             [](const PayloadIndex& a, const PayloadIndex& b) { return a.path < b.path; });
+  return indexes;
 }
 
 std::string name_of(std::string_view list, size_t source) {
@@ -230,24 +222,22 @@ OperationPlan plan_of(const MergeRequest& request, const PlannedMerge& merge, Pl
 Result<PlannedMerge> plan_merge(const MergeRequest& request, PlaceOpener& places,
                                 Progress& progress, StopToken stop) {
   ARROW_RETURN_NOT_OK(check_sources(request));
-  ARROW_ASSIGN_OR_RAISE(const auto load_sources, sources_of(request, places, stop));
   std::vector<OpenedSource> opened;
-  for (const auto& source : load_sources) {
-    ARROW_ASSIGN_OR_RAISE(auto each, open_load_source(source, {}, places, stop));
-    opened.push_back(std::move(each));
-  }
+  ARROW_ASSIGN_OR_RAISE(const auto load_sources, open_sources(request, places, &opened, stop));
   ARROW_RETURN_NOT_OK(check_same_vectors(load_sources, opened));
-  ARROW_ASSIGN_OR_RAISE(auto load, plan_load(load_sources, request.target, places, stop));
+  std::vector<std::string> notes;
+  auto indexes = payload_indexes_of(opened, &notes);
+  ARROW_ASSIGN_OR_RAISE(auto load, plan_load(load_sources, request.target, &opened, stop));
   load.step.build_index = request.build_index;
   load.step.memory_bytes = request.memory_bytes;
-  add_payload_indexes(opened, &load);
+  load.step.config.payload_indexes = std::move(indexes);
+  load.notes.insert(load.notes.end(), notes.begin(), notes.end());
 
   PlannedMerge merge;
   merge.report.rules = request.rules;
   merge.report.target = request.target.label;
   std::vector<MergeSource> sources;
   for (size_t i = 0; i < opened.size(); ++i) {
-    ARROW_RETURN_NOT_OK(adapt_to(load.step.config, *request.target.backend, &opened[i]));
     merge.report.labels.push_back(load_sources[i].label);
     sources.push_back({.points = copy_of(opened[i].points), .label = load_sources[i].label});
   }

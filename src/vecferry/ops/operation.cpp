@@ -9,9 +9,9 @@
 
 #include "vecferry/base/kill_point.h"
 #include "vecferry/journal/locks.h"
+#include "vecferry/ops/load_source.h"
 #include "vecferry/ops/receipt.h"
 #include "vecferry/ops/step_run_internal.h"
-#include "vecferry/pipeline/compare.h"
 
 namespace vecferry {
 namespace {
@@ -68,7 +68,6 @@ StepRun run_of(const Opened& opened, size_t number, const Workshop& shop) {
           .places = shop.places,
           .progress = shop.progress,
           .stop = shop.stop,
-          .repeated = opened.states[number] != StepState::kPlanned,
           .facts = opened.facts[number],
           .all = opened.facts};
 }
@@ -135,7 +134,7 @@ const StepFacts* main_facts(const Opened& opened) {
   for (size_t i = 0; i < opened.steps.size(); ++i) {
     const auto kind = kind_of(opened.steps[i]);
     if (kind == "load" || kind == "split" || kind == "change" ||
-        (kind == "backup" && found == nullptr)) {
+        ((kind == "backup" || kind == "archive") && found == nullptr)) {
       found = &opened.facts[i];
     }
   }
@@ -284,10 +283,7 @@ Status check_untouched(const Made& made, const Workshop& shop) {
     return Status::OK();
   }
   shop.progress.begin(Phase::kVerifying, made.digest.count);
-  ARROW_ASSIGN_OR_RAISE(
-      const auto now,
-      digest_source({.backend = target.backend.get(), .collection = target.collection},
-                    target.backend->capabilities().read_lanes, shop.progress, shop.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto now, digest_of(target, shop.progress, shop.stop));
   if (now == made.digest) {
     return Status::OK();
   }

@@ -8,7 +8,6 @@
 
 #include "vecferry/backend/location.h"
 #include "vecferry/ops/alias_map.h"
-#include "vecferry/ops/load_source.h"
 #include "vecferry/ops/step_run_internal.h"
 
 namespace vecferry {
@@ -128,6 +127,16 @@ std::optional<uint64_t> known_points(const OpenedEnd& end, StopToken stop) {
 
 Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
                               PlaceOpener& places, StopToken stop) {
+  std::vector<OpenedSource> opened;
+  for (const auto& source : sources) {
+    ARROW_ASSIGN_OR_RAISE(auto each, open_load_source(source, {}, places, stop));
+    opened.push_back(std::move(each));
+  }
+  return plan_load(sources, target, &opened, std::move(stop));
+}
+
+Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
+                              std::vector<OpenedSource>* all, StopToken stop) {
   PlannedLoad planned;
   ARROW_RETURN_NOT_OK(check_target(sources, target, &planned, stop));
   planned.step.sources = sources;
@@ -135,7 +144,7 @@ Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const Open
   planned.step.target_label = target.label;
   planned.points = 0;
   for (size_t i = 0; i < sources.size(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(auto opened, open_load_source(sources[i], {}, places, stop));
+    OpenedSource& opened = (*all)[i];
     for (const auto& spec : opened.config.vectors) {
       ARROW_RETURN_NOT_OK(check_vector_name(spec.name));
     }

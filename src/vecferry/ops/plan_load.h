@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "vecferry/ops/load_source.h"
 #include "vecferry/ops/operation.h"
 
 namespace vecferry {
@@ -23,6 +24,10 @@ struct PlannedLoad {
 /// kIncompatible when the target cannot hold the points.
 Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
                               PlaceOpener& places, StopToken stop);
+/// The same of sources that are open already; their points arrive afterwards as the target holds
+/// them.
+Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
+                              std::vector<OpenedSource>* opened, StopToken stop);
 
 /// All of an end's points. Errors: none of its own.
 LoadSource whole_source(const OpenedEnd& end);

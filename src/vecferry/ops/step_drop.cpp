@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include "vecferry/base/kill_point.h"
+#include "vecferry/ops/load_source.h"
 #include "vecferry/ops/restore.h"
 #include "vecferry/ops/step_run_internal.h"
-#include "vecferry/pipeline/compare.h"
 
 namespace vecferry {
 namespace {
@@ -12,10 +12,7 @@ namespace {
 Status check_unchanged(const DropStep& step, const OpenedEnd& target, StepRun& run) {
   const RangeDigest& then = run.all.at(static_cast<size_t>(*step.unchanged_since)).digest;
   run.progress.begin(Phase::kVerifying, then.count);
-  ARROW_ASSIGN_OR_RAISE(
-      const auto now,
-      digest_source({.backend = target.backend.get(), .collection = target.collection},
-                    target.backend->capabilities().read_lanes, run.progress, run.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto now, digest_of(target, run.progress, run.stop));
   if (now == then) {
     return Status::OK();
   }

@@ -79,13 +79,9 @@ class Load {
     for (size_t i = 0; i < sources_.size(); ++i) {
       const Source& points = sources_[i].points;
       const int index = static_cast<int>(i);
-      ARROW_ASSIGN_OR_RAISE(
-          auto lanes, JournalledLanes::read(run_.journal, run_.operation, run_.number, index));
-      if (lanes->empty()) {
-        ARROW_ASSIGN_OR_RAISE(const auto ranges, plan_ranges(points, limits.lanes, run_.stop));
-        ARROW_ASSIGN_OR_RAISE(lanes, JournalledLanes::freeze(run_.journal, run_.operation,
-                                                             run_.number, index, ranges));
-      }
+      ARROW_ASSIGN_OR_RAISE(const auto lanes, JournalledLanes::read_or_freeze(
+                                                  run_.journal, run_.operation, run_.number, index,
+                                                  points, limits.lanes, run_.stop));
       const auto rest = lanes->rest();
       if (rest.empty()) {
         continue;
@@ -107,10 +103,6 @@ class Load {
             .memory_bytes = step_.memory_bytes};
   }
 
-  Source target_source() const {
-    return {.backend = target_.backend.get(), .collection = target_.collection};
-  }
-
   // What was written, from the journal; of a duplicate, what the source holds.
   Result<RangeDigest> expected() {
     RangeDigest total;
@@ -126,10 +118,8 @@ class Load {
       return total;
     }
     for (const auto& source : sources_) {
-      ARROW_ASSIGN_OR_RAISE(
-          const auto digest,
-          digest_source(source.points, source.points.backend->capabilities().read_lanes,
-                        run_.progress, run_.stop));
+      ARROW_ASSIGN_OR_RAISE(const auto digest,
+                            digest_source(source.points, run_.progress, run_.stop));
       total.merge(digest);
     }
     return total;
@@ -139,9 +129,7 @@ class Load {
     run_.progress.begin(Phase::kVerifying, 0);
     ARROW_ASSIGN_OR_RAISE(run_.facts.digest, expected());
     run_.progress.begin(Phase::kVerifying, run_.facts.digest.count);
-    ARROW_ASSIGN_OR_RAISE(const auto there,
-                          digest_source(target_source(), target_.backend->capabilities().read_lanes,
-                                        run_.progress, run_.stop));
+    ARROW_ASSIGN_OR_RAISE(const auto there, digest_of(target_, run_.progress, run_.stop));
     if (there != run_.facts.digest) {
       return differs(there);
     }
@@ -176,9 +164,7 @@ class Load {
           fmt::format("{} points were still moving after the last pass: `vecferry sync` follows on",
                       done.moving));
     }
-    ARROW_ASSIGN_OR_RAISE(run_.facts.digest,
-                          digest_source(target_source(), target_.backend->capabilities().read_lanes,
-                                        run_.progress, run_.stop));
+    ARROW_ASSIGN_OR_RAISE(run_.facts.digest, digest_of(target_, run_.progress, run_.stop));
     run_.facts.verified = done.moving == 0;
     return Status::OK();
   }

@@ -16,9 +16,7 @@ Status run(const ProofStep& step, StepRun& run) {
     parts.merge(run.all.at(static_cast<size_t>(part)).digest);
   }
   run.progress.begin(Phase::kVerifying, parts.count);
-  ARROW_ASSIGN_OR_RAISE(run.facts.digest,
-                        digest_source(whole.points, whole.end.backend->capabilities().read_lanes,
-                                      run.progress, run.stop));
+  ARROW_ASSIGN_OR_RAISE(run.facts.digest, digest_source(whole.points, run.progress, run.stop));
   if (run.facts.digest != parts) {
     return fail({.kind = ErrorKind::kCorrupt,
                  .what = fmt::format("the parts are not the whole: they have {} points, the source "
@@ -30,9 +28,7 @@ Status run(const ProofStep& step, StepRun& run) {
   }
   if (step.dropped_next && !whole.points.transforms.empty()) {
     whole.points.transforms.clear();
-    ARROW_ASSIGN_OR_RAISE(run.facts.digest,
-                          digest_source(whole.points, whole.end.backend->capabilities().read_lanes,
-                                        run.progress, run.stop));
+    ARROW_ASSIGN_OR_RAISE(run.facts.digest, digest_source(whole.points, run.progress, run.stop));
   }
   run.facts.verified = true;
   return Status::OK();

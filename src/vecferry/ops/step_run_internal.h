@@ -20,7 +20,6 @@ struct StepRun {
   PlaceOpener& places;
   Progress& progress;
   StopToken stop;
-  bool repeated = false;              ///< it was begun before
   StepFacts facts{};                  ///< what it has done so far
   const std::vector<StepFacts>& all;  ///< of every step, by number
 

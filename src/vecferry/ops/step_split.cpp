@@ -8,7 +8,6 @@
 #include "vecferry/ops/load_source.h"
 #include "vecferry/ops/split_router_internal.h"
 #include "vecferry/ops/step_run_internal.h"
-#include "vecferry/pipeline/compare.h"
 #include "vecferry/pipeline/copy.h"
 
 namespace vecferry {
@@ -81,14 +80,9 @@ class Split {
     const CopyLimits limits{.lanes = std::max(1, target->capabilities().write_lanes),
                             .memory_bytes = step_.memory_bytes / 2};
     run_.progress.begin(Phase::kCopying, 0);
-    ARROW_ASSIGN_OR_RAISE(auto lanes,
-                          JournalledLanes::read(run_.journal, run_.operation, run_.number, 0));
-    if (lanes->empty()) {
-      ARROW_ASSIGN_OR_RAISE(const auto ranges,
-                            plan_ranges(source_.points, limits.lanes, run_.stop));
-      ARROW_ASSIGN_OR_RAISE(
-          lanes, JournalledLanes::freeze(run_.journal, run_.operation, run_.number, 0, ranges));
-    }
+    ARROW_ASSIGN_OR_RAISE(const auto lanes, JournalledLanes::read_or_freeze(
+                                                run_.journal, run_.operation, run_.number, 0,
+                                                source_.points, limits.lanes, run_.stop));
     const auto rest = lanes->rest();
     if (!rest.empty()) {
       ARROW_ASSIGN_OR_RAISE(
@@ -111,10 +105,7 @@ class Split {
     run_.facts.parts.clear();
     run_.facts.digest = {};
     for (const auto& target : targets_) {
-      ARROW_ASSIGN_OR_RAISE(
-          const auto digest,
-          digest_source({.backend = target.backend.get(), .collection = target.collection},
-                        target.backend->capabilities().read_lanes, run_.progress, run_.stop));
+      ARROW_ASSIGN_OR_RAISE(const auto digest, digest_of(target, run_.progress, run_.stop));
       run_.facts.parts.push_back(digest);
       run_.facts.digest.merge(digest);
     }

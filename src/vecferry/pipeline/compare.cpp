@@ -139,6 +139,11 @@ Result<std::vector<IdRange>> common_ranges(const Source& a, const Source& b, uin
 
 }  // namespace
 
+Result<RangeDigest> digest_source(const Source& source, Progress& progress, StopToken stop) {
+  return digest_source(source, source.backend->capabilities().read_lanes, progress,
+                       std::move(stop));
+}
+
 Result<RangeDigest> digest_source(const Source& source, int lanes, Progress& progress,
                                   StopToken stop) {
   ARROW_ASSIGN_OR_RAISE(const auto ranges, plan_ranges(source, lanes, stop));

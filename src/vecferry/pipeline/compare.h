@@ -30,7 +30,8 @@ struct Comparison {
   bool equal = false;
 };
 
-/// Digest of a source, read in ranges side by side.
+/// Digest of a source, read in ranges side by side, as many as its place likes.
+Result<RangeDigest> digest_source(const Source& source, Progress& progress, StopToken stop);
 Result<RangeDigest> digest_source(const Source& source, int lanes, Progress& progress,
                                   StopToken stop);
 
