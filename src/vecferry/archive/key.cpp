@@ -49,8 +49,8 @@ bool from_base64(std::string_view text, std::string* bytes) {
   const int size =
       EVP_DecodeBlock(decoded.data(), reinterpret_cast<const unsigned char*>(text.data()),
                       static_cast<int>(text.size()));
-  // 33 with the zero that the padding stands for.
-  const bool good = size == static_cast<int>(kKeyBytes) + 1 && text.back() == '=';
+  // 33 with the zero that the padding stands for; OpenSSL takes padding anywhere.
+  const bool good = size == static_cast<int>(kKeyBytes) + 1 && text.find('=') == text.size() - 1;
   if (good) {
     bytes->assign(reinterpret_cast<const char*>(decoded.data()), kKeyBytes);
   }

@@ -11,10 +11,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
+constexpr unsigned kVersion = 1;
 constexpr const char* kManifestFormat = "vecferry-manifest";
 constexpr const char* kMarkFormat = "vecferry-archived";
 constexpr size_t kHexDigits = 64;
+constexpr uint64_t kMostLayers = 1 << 20;  // far more than can be; what follows may add to it
 constexpr std::array<std::string_view, 3> kConsistencies{"point_in_time", "quiet", "moving"};
 
 Json id_json(const PointId& id) {
@@ -25,6 +26,22 @@ Json id_json(const PointId& id) {
 struct BadManifest {
   std::string what;
 };
+
+// Of its own accord nlohmann makes numbers of truth values, and cuts fractions and signs off.
+uint64_t number_of(const Json& json) {
+  if (!json.is_number_unsigned()) {
+    throw BadManifest{fmt::format("'{}' is no count", json.dump())};
+  }
+  return json.get<uint64_t>();
+}
+
+int layer_of(const Json& json) {
+  const uint64_t layer = number_of(json);
+  if (layer > kMostLayers) {
+    throw BadManifest{fmt::format("no layer {}", layer)};
+  }
+  return static_cast<int>(layer);
+}
 
 PointId id_of(const Json& json) {
   if (json.is_number_unsigned()) {
@@ -72,10 +89,10 @@ Json segment_json(const SegmentRef& segment) {
 
 SegmentRef segment_of(const Json& json) {
   return {.sha256 = sha_of(json.at("sha256")),
-          .bytes = json.at("bytes").get<uint64_t>(),
-          .layer = json.at("layer").get<int>(),
-          .points = json.at("points").get<uint64_t>(),
-          .deleted = json.at("deleted").get<uint64_t>(),
+          .bytes = number_of(json.at("bytes")),
+          .layer = layer_of(json.at("layer")),
+          .points = number_of(json.at("points")),
+          .deleted = number_of(json.at("deleted")),
           .digest = digest_of(json.at("digest")),
           .first = id_of(json.at("first")),
           .last = id_of(json.at("last"))};
@@ -86,7 +103,7 @@ std::optional<NativeRef> native_of(const Json& json) {
     return std::nullopt;
   }
   return NativeRef{.sha256 = sha_of(json.at("sha256")),
-                   .bytes = json.at("bytes").get<uint64_t>(),
+                   .bytes = number_of(json.at("bytes")),
                    .version = json.at("version").get<std::string>()};
 }
 
@@ -97,10 +114,10 @@ Manifest manifest_of(const Json& json) {
                     .source = json.at("source").get<std::string>(),
                     .program = json.at("program").get<std::string>(),
                     .route = json.at("route").get<std::string>(),
-                    .consistency = consistency_of(json.at("consistency"))};
-  manifest.points = {.count = json.at("points").get<uint64_t>(),
-                     .sum = digest_of(json.at("digest"))};
-  if (json.at("digest_version").get<int>() != kDigestVersion) {
+                    .consistency = consistency_of(json.at("consistency")),
+                    .settled = json.at("settled").get<bool>()};
+  manifest.points = {.count = number_of(json.at("points")), .sum = digest_of(json.at("digest"))};
+  if (number_of(json.at("digest_version")) != kDigestVersion) {
     throw BadManifest{"its digests are of another version"};
   }
   const auto config = parse_collection_config(json.at("config").dump());
@@ -111,9 +128,9 @@ Manifest manifest_of(const Json& json) {
   if (const auto& parent = json.at("parent"); !parent.is_null()) {
     manifest.parent = parent.get<std::string>();
   }
-  manifest.added = json.at("added").get<uint64_t>();
-  manifest.changed = json.at("changed").get<uint64_t>();
-  manifest.removed = json.at("removed").get<uint64_t>();
+  manifest.added = number_of(json.at("added"));
+  manifest.changed = number_of(json.at("changed"));
+  manifest.removed = number_of(json.at("removed"));
   for (const auto& segment : json.at("segments")) {
     manifest.segments.push_back(segment_of(segment));
   }
@@ -137,10 +154,10 @@ Result<T> parsed(std::string_view text, const char* format, const std::string& w
     if (json.at("format") != format) {
       throw BadManifest{fmt::format("it is no {}", format)};
     }
-    if (json.at("version").get<int>() > kVersion) {
+    if (const uint64_t version = number_of(json.at("version")); version > kVersion) {
       return fail({.kind = ErrorKind::kIncompatible,
                    .what = fmt::format("'{}' is of version {}, this program knows up to {}", where,
-                                       json.at("version").get<int>(), kVersion),
+                                       version, kVersion),
                    .where = where,
                    .next = "use a newer vecferry"});
     }
@@ -204,6 +221,7 @@ std::string to_json(const Manifest& manifest) {
                      {"program", manifest.program},
                      {"route", manifest.route},
                      {"consistency", to_string(manifest.consistency)},
+                     {"settled", manifest.settled},
                      {"points", manifest.points.count},
                      {"digest", to_hex(manifest.points.sum)},
                      {"digest_version", kDigestVersion},
@@ -214,7 +232,7 @@ std::string to_json(const Manifest& manifest) {
                      {"removed", manifest.removed},
                      {"segments", std::move(segments)},
                      {"native", std::move(native)}};
-  return json.dump(1);
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<Manifest> parse_manifest(std::string_view json, const std::string& where) {
@@ -226,7 +244,7 @@ std::string to_json(const ArchivedMark& mark) {
                      {"collection", mark.collection}, {"time", mark.time},
                      {"source", mark.source},         {"backup", mark.backup},
                      {"operation", mark.operation}};
-  return json.dump(1);
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<ArchivedMark> parse_archived_mark(std::string_view json, const std::string& where) {

@@ -54,6 +54,7 @@ struct Manifest {
   std::string program{};
   std::string route = "stream";
   Consistency consistency = Consistency::kMoving;
+  bool settled = false;  ///< its place had made unit vectors and rounded payload floats by itself
   RangeDigest points{};  ///< of the collection as it is in this backup
   CollectionConfig config{};
   std::optional<std::string> parent{};

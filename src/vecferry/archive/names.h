@@ -10,7 +10,7 @@
 /// Source: docs/archive-format.md.
 namespace vecferry {
 
-/// Errors: kUsage for the empty name, and for one that is too long for a folder.
+/// Errors: kUsage for the empty name, one that is no UTF-8, and one that is too long for a folder.
 Result<std::string> encode_name(std::string_view name);
 
 /// Errors: kCorrupt for what `encode_name` would not have made.

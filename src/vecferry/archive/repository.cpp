@@ -76,6 +76,28 @@ Status bad_head(const std::string& label, const std::string& what) {
        .next = "take it from a copy of the archive: the backups themselves do not need it"});
 }
 
+struct Head {
+  int version = 0;
+  std::string id{};
+  std::optional<std::string> check{};  // of an encrypted archive
+};
+
+std::optional<Head> parse_head(const std::string& text) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("format") != kFormat) {
+      return std::nullopt;
+    }
+    Head head{.version = json.at("version").get<int>(), .id = json.at("id").get<std::string>()};
+    if (const Json& encryption = json.at("encryption"); !encryption.is_null()) {
+      head.check = encryption.at("check").get<std::string>();
+    }
+    return head;
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
+
 Status no_archive(const std::string& label) {
   return fail({.kind = ErrorKind::kNotFound,
                .what = "there is no archive here",
@@ -163,20 +185,19 @@ Status Repository::read_head(const std::string& bytes,
   if (!text.ok()) {
     return bad_head(label_, failure_of(text.status()).what);
   }
-  const Json json = Json::parse(*text, nullptr, false);
-  if (!json.is_object() || json.value("format", "") != kFormat || !json.contains("encryption")) {
+  const auto head = parse_head(*text);
+  if (!head) {
     return bad_head(label_, "is not of an archive");
   }
-  if (json.value("version", 0) > kVersion) {
+  if (head->version > kVersion) {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = fmt::format("this archive is of version {}, this program knows up to {}",
-                                     json.value("version", 0), kVersion),
+                                     head->version, kVersion),
                  .where = label_,
                  .next = "use a newer vecferry"});
   }
-  id_ = json.value("id", "");
-  const Json& encryption = json.at("encryption");
-  if (encryption.is_null()) {
+  id_ = head->id;
+  if (!head->check) {
     return Status::OK();
   }
   if (key == nullptr) {
@@ -186,7 +207,7 @@ Status Repository::read_head(const std::string& bytes,
                  .next = "give its key with --key-file FILE or VECFERRY_KEY"});
   }
   ARROW_RETURN_NOT_OK(derive(*key));
-  const auto check = bytes_of(encryption.value("check", ""));
+  const auto check = bytes_of(*head->check);
   if (!check) {
     return bad_head(label_, "has no readable check of the key");
   }

@@ -28,23 +28,29 @@ struct Other {
   std::string since{};
 };
 
+Status not_understood(const std::string& path) {
+  return fail({.kind = ErrorKind::kConflict,
+               .what = fmt::format("'{}' cannot be understood", path),
+               .where = path,
+               .next = "remove it if nobody writes to this archive"});
+}
+
 Result<Other> parse(const std::string& text, const std::string& path) {
-  const Json json = Json::parse(text, nullptr, false);
-  const Json process = json.is_object() ? json.value("process", Json::object()) : Json::object();
-  if (!process.is_object() || process.empty()) {
-    return fail({.kind = ErrorKind::kConflict,
-                 .what = fmt::format("'{}' cannot be understood", path),
-                 .next = "remove it if nobody writes to this archive"});
+  try {
+    const Json json = Json::parse(text);
+    const Json& process = json.at("process");
+    return Other{.path = path,
+                 .what = json.value("what", "writer"),
+                 .process = {.host = process.at("host").get<std::string>(),
+                             .boot_id = process.at("boot_id").get<std::string>(),
+                             .pid_namespace = process.at("pid_namespace").get<std::string>(),
+                             .pid = process.at("pid").get<int64_t>(),
+                             .started = process.at("started").get<uint64_t>()},
+                 .alone = json.at("alone").get<bool>(),
+                 .since = json.value("since", "")};
+  } catch (const Json::exception&) {
+    return not_understood(path);
   }
-  return Other{.path = path,
-               .what = json.value("what", "writer"),
-               .process = {.host = process.value("host", ""),
-                           .boot_id = process.value("boot_id", ""),
-                           .pid_namespace = process.value("pid_namespace", ""),
-                           .pid = process.value("pid", int64_t{0}),
-                           .started = process.value("started", uint64_t{0})},
-               .alone = json.value("alone", false),
-               .since = json.value("since", "")};
 }
 
 // Those who write besides us, the dead included.
@@ -59,7 +65,10 @@ Result<std::vector<Other>> others(const Repository& repository, const std::strin
     if (!text.ok() && kind_of(text.status()) == ErrorKind::kNotFound) {
       continue;  // it has just ended
     }
-    ARROW_RETURN_NOT_OK(text.status());
+    if (!text.ok()) {
+      return kind_of(text.status()) == ErrorKind::kCorrupt ? not_understood(file.path)
+                                                           : text.status();
+    }
     ARROW_ASSIGN_OR_RAISE(auto other, parse(*text, file.path));
     found.push_back(std::move(other));
   }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "vecferry/base/error.h"
+#include "vecferry/base/percent.h"
 
 /// How people name places and collections on the command line (docs/cli.md, "Locations").
 namespace vecferry {
@@ -42,10 +43,5 @@ Result<Location> parse_location(std::string_view text);
 
 /// The extensions of files that we read or write, longest first: ".json.zst", …
 bool has_known_extension(std::string_view path);
-
-/// %XX outside [A-Za-z0-9._-], and a leading dot: a name as one path part.
-std::string percent_encode(std::string_view name);
-/// Errors: kUsage for a `%` without two hex digits.
-Result<std::string> percent_decode(std::string_view text);
 
 }  // namespace vecferry

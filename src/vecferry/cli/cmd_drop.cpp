@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "vecferry/cli/archives.h"
 #include "vecferry/cli/operate.h"
 #include "vecferry/ops/drop.h"
 
@@ -26,11 +27,11 @@ void add(CLI::App& app, Context& context, const char* name, const char* says, Pl
           context, output, *options, [&](const Planning& planning) -> Result<OperationPlan> {
             ARROW_ASSIGN_OR_RAISE(auto target,
                                   planning.places.typed_target(options->target, planning.stop));
-            const DropRequest request{.target = std::move(target), .backup = !options->no_backup};
-            auto plan = planner(request, planning.stop);
-            return plan.ok() ? std::move(plan)
-                             : with_nearest_name(plan.status(), *request.target.backend,
-                                                 request.target.collection, planning.stop);
+            ARROW_ASSIGN_OR_RAISE(auto archive, chosen_archive(context, planning.names, ""));
+            const DropRequest request{.target = std::move(target),
+                                      .backup = !options->no_backup,
+                                      .archive = std::move(archive)};
+            return or_nearest_name(planner(request, planning.stop), request.target, planning.stop);
           });
     };
   });

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "vecferry/cli/archives.h"
 #include "vecferry/cli/operate.h"
 #include "vecferry/ops/rename.h"
 
@@ -34,16 +35,16 @@ void add_rename(CLI::App& app, Context& context) {
           context, output, *options, [&](const Planning& planning) -> Result<OperationPlan> {
             ARROW_ASSIGN_OR_RAISE(auto source,
                                   planning.places.typed_target(options->source, planning.stop));
+            ARROW_ASSIGN_OR_RAISE(auto archive, chosen_archive(context, planning.names, ""));
             const RenameRequest request{.source = std::move(source),
                                         .new_name = options->new_name,
                                         .keep_alias = options->keep_alias,
                                         .backup = !options->no_backup,
+                                        .archive = std::move(archive),
                                         .build_index = options->index,
                                         .memory_bytes = planning.memory_bytes};
-            auto plan = plan_rename(request, planning.places, planning.stop);
-            return plan.ok() ? std::move(plan)
-                             : with_nearest_name(plan.status(), *request.source.backend,
-                                                 request.source.collection, planning.stop);
+            return or_nearest_name(plan_rename(request, planning.places, planning.stop),
+                                   request.source, planning.stop);
           });
     };
   });

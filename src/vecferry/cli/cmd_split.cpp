@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "vecferry/cli/archives.h"
 #include "vecferry/cli/operate.h"
 #include "vecferry/cli/options.h"
 #include "vecferry/cli/output.h"
@@ -38,7 +39,8 @@ Result<std::pair<std::string, std::shared_ptr<const Filter>>> part_of(const std:
   return std::pair(text.substr(0, equals), std::move(filter));
 }
 
-Result<SplitRequest> request_of(const SplitOptions& options, const Planning& planning) {
+Result<SplitRequest> request_of(const SplitOptions& options, const Context& context,
+                                const Planning& planning) {
   SplitRequest request{.by = options.by,
                        .parts = options.parts,
                        .name = options.name,
@@ -49,6 +51,7 @@ Result<SplitRequest> request_of(const SplitOptions& options, const Planning& pla
                        .backup = !options.no_backup,
                        .build_index = options.index,
                        .memory_bytes = planning.memory_bytes};
+  ARROW_ASSIGN_OR_RAISE(request.archive, chosen_archive(context, planning.names, ""));
   for (const auto& text : options.where) {
     ARROW_ASSIGN_OR_RAISE(auto part, part_of(text));
     request.where.push_back(std::move(part));
@@ -111,13 +114,13 @@ void add_split(CLI::App& app, Context& context) {
   add_operate_options(*verb, *options);
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) {
-      return operate(context, output, *options,
-                     [&](const Planning& planning) -> Result<OperationPlan> {
-                       ARROW_ASSIGN_OR_RAISE(const auto request, request_of(*options, planning));
-                       Progress progress;
-                       const ProgressDisplay display(output, progress);
-                       return plan_split(request, planning.places, progress, planning.stop);
-                     });
+      return operate(
+          context, output, *options, [&](const Planning& planning) -> Result<OperationPlan> {
+            ARROW_ASSIGN_OR_RAISE(const auto request, request_of(*options, context, planning));
+            Progress progress;
+            const ProgressDisplay display(output, progress);
+            return plan_split(request, planning.places, progress, planning.stop);
+          });
     };
   });
 }

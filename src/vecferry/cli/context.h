@@ -28,6 +28,9 @@ struct Context {
 
 // One function a verb, each in cmd_<verb>.cpp.
 void add_alias(CLI::App& app, Context& context);
+void add_archive(CLI::App& app, Context& context);
+void add_archives(CLI::App& app, Context& context);
+void add_backup(CLI::App& app, Context& context);
 void add_clone(CLI::App& app, Context& context);
 void add_copy(CLI::App& app, Context& context);
 void add_diff(CLI::App& app, Context& context);
@@ -42,6 +45,7 @@ void add_ls(CLI::App& app, Context& context);
 void add_merge(CLI::App& app, Context& context);
 void add_peek(CLI::App& app, Context& context);
 void add_rename(CLI::App& app, Context& context);
+void add_restore(CLI::App& app, Context& context);
 void add_resume(CLI::App& app, Context& context);
 void add_sample(CLI::App& app, Context& context);
 void add_serve(CLI::App& app, Context& context);

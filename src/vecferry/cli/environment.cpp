@@ -126,6 +126,8 @@ Result<Configuration> parse_configuration(const std::string& toml, const std::st
     const toml::table table = toml::parse(toml, path);
     configuration.default_place = table["place"].value_or(std::string());
     configuration.journal = table["journal"].value_or(std::string());
+    configuration.archive = table["archive"].value_or(std::string());
+    configuration.key_file = table["key_file"].value_or(std::string());
     if (const auto* tables = table["env"].as_table()) {
       for (const auto& [name, entry] : *tables) {
         if (entry.as_table() == nullptr) {

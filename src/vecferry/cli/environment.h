@@ -37,12 +37,15 @@ struct NetworkOptions {
   double max_points_per_second = 0;
   int lanes = 0;
   bool no_wait_index = false;
+  std::string key_file{};  ///< of encrypted archives
 };
 
 /// What a configuration file says.
 struct Configuration {
   std::string default_place{};
-  std::string journal{};  ///< folder
+  std::string journal{};   ///< folder
+  std::string archive{};   ///< where backups go
+  std::string key_file{};  ///< of encrypted archives
   std::vector<Environment> environments{};
 };
 

@@ -21,7 +21,8 @@ Result<OpenedEnd> NamedPlaces::open(const std::string& address, PlaceOptions opt
                      .label = address,
                      .address = address};
   }
-  const std::string key = to_string(location.place) + (options.build_index ? " indexed" : "");
+  const std::string key = to_string(location.place) + (options.build_index ? " indexed" : "") +
+                          (options.allow_partial ? " partial" : "");
   auto& place = places_[key];
   if (place == nullptr) {
     ARROW_ASSIGN_OR_RAISE(place, open_place(names_, location.place, options));
@@ -34,12 +35,18 @@ Result<OpenedEnd> NamedPlaces::open_source(const std::string& address,
                                            const ReadingOptions& options, StopToken stop) {
   return open(address, {.distance = options.distance,
                         .original_id_key = options.original_id_key,
+                        .allow_partial = options.allow_partial,
                         .stop = std::move(stop)});
 }
 
 Result<OpenedEnd> NamedPlaces::open_target(const std::string& address, bool build_index,
                                            StopToken stop) {
   return open(address, {.build_index = build_index, .write = true, .stop = std::move(stop)});
+}
+
+Result<std::shared_ptr<Repository>> NamedPlaces::open_archive(const std::string& address,
+                                                              RepositoryMode mode, StopToken stop) {
+  return open_repository(names_, address, mode, std::move(stop));
 }
 
 Result<OpenedEnd> NamedPlaces::typed_source(const std::string& text, const ReadingOptions& options,

@@ -22,6 +22,9 @@ class NamedPlaces : public PlaceOpener {
   Result<OpenedEnd> open_target(const std::string& address, bool build_index,
                                 StopToken stop) override;
 
+  Result<std::shared_ptr<Repository>> open_archive(const std::string& address, RepositoryMode mode,
+                                                   StopToken stop) override;
+
   /// The same from words as they are typed; the label is what was typed.
   Result<OpenedEnd> typed_source(const std::string& text, const ReadingOptions& options,
                                  StopToken stop);

@@ -43,6 +43,9 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
   app.add_option("--lanes", options.lanes, "Readers and writers side by side on a server")
       ->type_name("N")
       ->check(CLI::Range(1, 64));
+  app.add_option("--key-file", options.key_file,
+                 "File with the key of an encrypted archive (else VECFERRY_KEY)")
+      ->type_name("FILE");
   app.add_flag("--no-wait-index", options.no_wait_index,
                "Be done when a server has the points, while it still builds its indexes");
 }

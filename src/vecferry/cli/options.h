@@ -33,7 +33,8 @@ struct SelectionOptions {
 enum class SelectionScope { kCompare, kTransfer };
 void add_selection(CLI::App& verb, SelectionOptions& options, SelectionScope scope);
 
-/// `--transport --ca-file --max-points-per-second --lanes --no-wait-index`, for every verb.
+/// `--transport --ca-file --max-points-per-second --lanes --key-file --no-wait-index`, for every
+/// verb.
 void add_network_options(CLI::App& app, NetworkOptions& options);
 
 /// A distance as it is typed for files that do not say theirs.

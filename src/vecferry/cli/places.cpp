@@ -4,11 +4,13 @@
 
 #include <filesystem>
 
+#include "vecferry/backends/archive/archive_backend.h"
 #include "vecferry/backends/files/open_file.h"
 #include "vecferry/backends/local/local_backend.h"
 #include "vecferry/backends/qdrant/qdrant_backend.h"
 #include "vecferry/backends/snapshot/snapshot_backend.h"
 #include "vecferry/base/durable_file.h"
+#include "vecferry/base/log.h"
 #include "vecferry/base/near_miss.h"
 #include "vecferry/cli/memory.h"
 
@@ -113,10 +115,32 @@ Result<PlaceNames> PlaceNames::load(const std::string& config_file, NetworkOptio
   ARROW_ASSIGN_OR_RAISE(auto configuration, parse_configuration(text, path));
   names.environments_ = std::move(configuration.environments);
   names.journal_ = std::move(configuration.journal);
+  names.archive_ = std::move(configuration.archive);
+  if (names.network_.key_file.empty()) {
+    names.network_.key_file = std::move(configuration.key_file);
+  }
   if (!configuration.default_place.empty()) {
     names.default_place_ = std::move(configuration.default_place);
   }
   return names;
+}
+
+Result<std::shared_ptr<const ArchiveKey>> PlaceNames::archive_key() const {
+  constexpr const char* kVariable = "VECFERRY_KEY";
+  if (!network_.key_file.empty()) {
+    if (is_open_to_others(network_.key_file)) {
+      log(LogLevel::kWarning,
+          fmt::format("'{}' can be read by others: chmod 600 it", network_.key_file));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto key, ArchiveKey::read(network_.key_file));
+    return std::make_shared<const ArchiveKey>(std::move(key));
+  }
+  const std::string text = environment_variable(kVariable);
+  if (text.empty()) {
+    return std::shared_ptr<const ArchiveKey>();
+  }
+  ARROW_ASSIGN_OR_RAISE(auto key, ArchiveKey::parse(text, kVariable));
+  return std::make_shared<const ArchiveKey>(std::move(key));
 }
 
 std::string PlaceNames::resolve_place(const std::string& text) const {
@@ -191,10 +215,33 @@ Result<std::shared_ptr<Backend>> open_place(const PlaceNames& names, const Place
     case PlaceKind::kArchive:
       break;
   }
-  return fail({.kind = ErrorKind::kIncompatible,
-               .what = "this version does not open archives yet",
-               .where = to_string(place),
-               .next = "name a local:DIR place or a server"});
+  ARROW_ASSIGN_OR_RAISE(auto repository, open_repository(names, to_string(place),
+                                                         RepositoryMode::kOpen, options.stop));
+  OnDamage on_damage;
+  if (options.allow_partial) {
+    on_damage = [](const SegmentRef& segment, const Status& error) {
+      log(LogLevel::kWarning,
+          fmt::format("left out {}: {}", segment.path(), failure_of(error).what));
+      return Status::OK();
+    };
+  }
+  return archive_backend(std::move(repository), std::move(on_damage));
+}
+
+Result<std::string> archive_address(const std::string& text) {
+  constexpr std::string_view kScheme = "archive:";
+  ARROW_ASSIGN_OR_RAISE(
+      auto place, parse_place(text.starts_with(kScheme) ? text : std::string(kScheme) + text));
+  ARROW_RETURN_NOT_OK(make_absolute(&place));
+  return to_string(place);
+}
+
+Result<std::shared_ptr<Repository>> open_repository(const PlaceNames& names,
+                                                    const std::string& address, RepositoryMode mode,
+                                                    StopToken stop) {
+  ARROW_ASSIGN_OR_RAISE(const auto place, parse_place(address));
+  ARROW_ASSIGN_OR_RAISE(auto key, names.archive_key());
+  return Repository::open(place.address, mode, std::move(key), std::move(stop));
 }
 
 Result<OpenedLocation> open_location(const PlaceNames& names, const std::string& text,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "vecferry/archive/repository.h"
 #include "vecferry/backend/backend.h"
 #include "vecferry/backend/location.h"
 #include "vecferry/cli/environment.h"
@@ -25,6 +26,7 @@ struct PlaceOptions {
   std::string collection_name{};           ///< written into a file; empty: from the file's name
   std::optional<uint64_t> points_count{};  ///< declared in a file that is written
   bool write = false;                      ///< the place is written to
+  bool allow_partial = false;              ///< of an archive: leave out what is damaged
   StopToken stop = StopToken::Unstoppable();
 };
 
@@ -45,6 +47,11 @@ class PlaceNames {
   const std::string& config_file() const { return config_file_; }
   /// The folder of the journal, as the file says; empty when it does not.
   const std::string& journal() const { return journal_; }
+  /// Where backups go, as the file says; empty when it does not.
+  const std::string& archive() const { return archive_; }
+  /// The key of encrypted archives: --key-file, the configuration's, else VECFERRY_KEY; null when
+  /// there is none. Errors: kUsage for one that cannot be read.
+  Result<std::shared_ptr<const ArchiveKey>> archive_key() const;
   /// The name of the protected environment that this address is in; empty: none.
   std::string protecting(const std::string& address) const;
   /// How to reach the server at `url`; a URL that the file names is reached as it says.
@@ -54,6 +61,7 @@ class PlaceNames {
   std::string config_file_{};
   std::string default_place_{};
   std::string journal_{};
+  std::string archive_{};
   std::vector<Environment> environments_{};
   NetworkOptions network_{};
 };
@@ -76,6 +84,14 @@ Result<std::shared_ptr<Backend>> open_place(const PlaceNames& names, const Place
 /// Errors: kUsage for words that are no location.
 Result<OpenedLocation> open_location(const PlaceNames& names, const std::string& text,
                                      const PlaceOptions& options);
+
+/// An archive as an address: "archive:DIR" from that, a folder, or the URL of a bucket.
+Result<std::string> archive_address(const std::string& text);
+
+/// The archive at an address, with its key.
+Result<std::shared_ptr<Repository>> open_repository(const PlaceNames& names,
+                                                    const std::string& address, RepositoryMode mode,
+                                                    StopToken stop);
 
 /// A location as an address: the same however it was typed and from whatever folder, without the
 /// names of vecferry.toml. Errors: kUsage for words that are no location.

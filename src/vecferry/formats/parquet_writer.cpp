@@ -28,6 +28,11 @@ namespace {
 constexpr int kPayloadZstdLevel = 3;
 constexpr int kVectorZstdLevel = 1;
 
+bool is_extra(const std::string& name, const ParquetWriteOptions& options) {
+  return std::any_of(options.extra.begin(), options.extra.end(),
+                     [&](const auto& field) { return field->name() == name; });
+}
+
 // The leaf columns of the Parquet schema by their paths, with what suits each.
 Result<std::shared_ptr<parquet::WriterProperties>> properties_for(
     const arrow::Schema& schema, const ParquetWriteOptions& options) {
@@ -45,6 +50,10 @@ Result<std::shared_ptr<parquet::WriterProperties>> properties_for(
     const auto& leaf = *leaves->Column(i);
     const auto path = leaf.path()->ToDotString();
     const bool in_vector = leaf.max_repetition_level() > 0;
+    if (leaf.physical_type() == parquet::Type::FIXED_LEN_BYTE_ARRAY && is_extra(path, options)) {
+      builder.compression(path, parquet::Compression::UNCOMPRESSED);  // digests
+      continue;
+    }
     builder.compression_level(path, in_vector ? kVectorZstdLevel : kPayloadZstdLevel);
     const bool is_half = leaf.logical_type() != nullptr && leaf.logical_type()->is_float16();
     if (in_vector && (leaf.physical_type() == parquet::Type::FLOAT || is_half)) {
@@ -52,11 +61,6 @@ Result<std::shared_ptr<parquet::WriterProperties>> properties_for(
     } else if (in_vector && leaf.logical_type() != nullptr && leaf.logical_type()->is_int() &&
                static_cast<const parquet::IntLogicalType&>(*leaf.logical_type()).bit_width() == 8) {
       builder.enable_dictionary(path);  // Parquet stores a uint8 in four bytes
-    }
-  }
-  for (const auto& field : options.extra) {
-    if (field->type()->id() == arrow::Type::FIXED_SIZE_BINARY) {
-      builder.compression(field->name(), parquet::Compression::UNCOMPRESSED);  // digests
     }
   }
   if (options.key != nullptr) {

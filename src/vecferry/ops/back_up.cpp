@@ -62,6 +62,8 @@ class BackUp {
     manifest.source = request_.source;
     manifest.program = std::string(program_version());
     manifest.config = request_.config;
+    const auto can = request_.points.backend->capabilities();
+    manifest.settled = can.normalises_cosine && can.rounds_payload_floats;
     ARROW_RETURN_NOT_OK(read_all());
     ARROW_RETURN_NOT_OK(read_back());
     VECFERRY_KILL_POINT("backup.proved");

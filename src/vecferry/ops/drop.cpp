@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "vecferry/ops/archive.h"
 #include "vecferry/ops/plan_load.h"
 #include "vecferry/ops/step_run_internal.h"
 
@@ -27,7 +28,7 @@ Result<OperationPlan> begin(std::string verb, const DropRequest& request, StopTo
                      .destructive = true,
                      .points = known_points(target, stop)};
   if (request.backup) {
-    plan.steps.emplace_back(BackupStep{.source = whole_source(target), .file = backup_file(0)});
+    plan.steps.push_back(safety_backup(target, request.archive, 0));
   }
   return plan;
 }

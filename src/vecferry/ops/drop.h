@@ -7,6 +7,7 @@ namespace vecferry {
 struct DropRequest {
   OpenedEnd target{};
   bool backup = true;
+  std::string archive{};  ///< where the backup goes; empty: a file beside the journal
 };
 
 /// Drop a collection, its aliases with it. Errors: kNotFound, kUsage for an alias.

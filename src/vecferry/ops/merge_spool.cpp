@@ -28,52 +28,8 @@ std::string json_of(const PointId& id) {
   return id.is_uuid ? '"' + to_string(id) + '"' : to_string(id);
 }
 
-// Writes a file beside its place; it takes the place when it is whole.
-class WholeFile {
- public:
-  explicit WholeFile(fs::path path) : path_(std::move(path)), part_(path_.string() + ".part") {}
-  ~WholeFile() {
-    if (file_ != nullptr) {
-      std::fclose(file_);
-    }
-    std::error_code ignored;
-    fs::remove(part_, ignored);  // gone already when it took its place
-  }
-  WholeFile(const WholeFile&) = delete;
-  WholeFile& operator=(const WholeFile&) = delete;
-
-  Status open() {
-    file_ = std::fopen(part_.c_str(), "wb");
-    return file_ == nullptr ? failed() : Status::OK();
-  }
-  Status write(std::string_view text) {
-    return std::fwrite(text.data(), 1, text.size(), file_) == text.size() ? Status::OK() : failed();
-  }
-  Status close() {
-    std::FILE* file = std::exchange(file_, nullptr);
-    if (std::fclose(file) != 0) {
-      return failed();
-    }
-    ARROW_RETURN_NOT_OK(sync_file(part_));
-    std::error_code error;
-    fs::rename(part_, path_, error);
-    if (error) {
-      return system_failure(error.value(), "cannot write the report", path_.string());
-    }
-    const fs::path folder = path_.parent_path();
-    return sync_folder(folder.empty() ? fs::path(".") : folder);
-  }
-
- private:
-  Status failed() const { return system_failure(errno, "cannot write the report", path_.string()); }
-
-  fs::path path_;
-  fs::path part_;
-  std::FILE* file_ = nullptr;
-};
-
 // One list of the report: the decisions of one fate, source after source.
-Status write_list(const MergeReport& report, Fate fate, WholeFile& file) {
+Status write_list(const MergeReport& report, Fate fate, DurableWriter& file) {
   const char* separator = "\n";
   for (size_t i = 0; i < report.labels.size(); ++i) {
     ARROW_ASSIGN_OR_RAISE(const auto all, report.decisions->of_source(static_cast<uint16_t>(i)));
@@ -192,8 +148,7 @@ Json summary_of(const MergeReport& report) {
 }
 
 Status write_report(const MergeReport& report, const fs::path& path) {
-  WholeFile file(path);
-  ARROW_RETURN_NOT_OK(file.open());
+  ARROW_ASSIGN_OR_RAISE(auto file, DurableWriter::open(path));
   const std::array<std::pair<Fate, const char*>, 3> lists = {
       {{Fate::kDuplicate, "duplicate_points"},
        {Fate::kConflict, "conflicting_points"},

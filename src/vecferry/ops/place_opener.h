@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "vecferry/archive/repository.h"
 #include "vecferry/ops/endpoint.h"
 
 namespace vecferry {
@@ -23,6 +24,7 @@ struct OpenedEnd {
 struct ReadingOptions {
   Distance distance = Distance::kCosine;
   std::string original_id_key{};
+  bool allow_partial = false;  ///< of an archive: leave out what is damaged
 
   friend bool operator==(const ReadingOptions&, const ReadingOptions&) = default;
 };
@@ -38,6 +40,12 @@ class PlaceOpener {
   /// `build_index`: a place that leaves its vector index for later builds it when it finishes.
   virtual Result<OpenedEnd> open_target(const std::string& address, bool build_index,
                                         StopToken stop) = 0;
+  /// "archive:DIR", with the key that belongs to it.
+  virtual Result<std::shared_ptr<Repository>> open_archive(const std::string& /*address*/,
+                                                           RepositoryMode /*mode*/,
+                                                           StopToken /*stop*/) {
+    return fail({.kind = ErrorKind::kIncompatible, .what = "archives are not opened here"});
+  }
 };
 
 }  // namespace vecferry

@@ -184,9 +184,9 @@ Status estimate(const OpenedEnd& end, OperationPlan* plan, StopToken stop) {
   constexpr double kReadTwice = 2;  // once to copy, once to compare
   double passes = 0;
   for (const auto& step : plan->steps) {
-    const bool moves = std::holds_alternative<BackupStep>(step) ||
-                       std::holds_alternative<LoadStep>(step) ||
-                       std::holds_alternative<SplitStep>(step);
+    const bool moves =
+        std::holds_alternative<BackupStep>(step) || std::holds_alternative<ArchiveStep>(step) ||
+        std::holds_alternative<LoadStep>(step) || std::holds_alternative<SplitStep>(step);
     passes += moves ? kReadTwice : 0;
   }
   plan->bytes = static_cast<uint64_t>(share * static_cast<double>(look.bytes));

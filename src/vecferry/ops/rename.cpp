@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "vecferry/ops/archive.h"
 #include "vecferry/ops/plan_load.h"
 #include "vecferry/ops/step_run_internal.h"
 
@@ -24,7 +25,7 @@ Result<OperationPlan> plan_rename(const RenameRequest& request, PlaceOpener& pla
   say(load, &plan);
   plan.locks.push_back(source.address);
   if (request.backup) {
-    plan.steps.emplace_back(BackupStep{.source = whole_source(source), .file = backup_file(0)});
+    plan.steps.push_back(safety_backup(source, request.archive, 0));
   }
   const std::optional<int> backup = request.backup ? std::optional(0) : std::nullopt;
   const int copied = static_cast<int>(plan.steps.size());

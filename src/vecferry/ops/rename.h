@@ -9,6 +9,7 @@ struct RenameRequest {
   std::string new_name{};
   bool keep_alias = false;  ///< the old name leads to the new collection
   bool backup = true;
+  std::string archive{};  ///< where the backup goes; empty: a file beside the journal
   bool build_index = false;
   int64_t memory_bytes = int64_t{256} << 20;
 };

@@ -59,10 +59,10 @@ Status set_aliases(const OpenedEnd& target, const std::vector<std::string>& alia
 
 }  // namespace
 
-Status restore_backup(const std::filesystem::path& file, const std::string& target_address,
+Status restore_backup(const std::string& backup_address, const std::string& target_address,
                       const std::vector<std::string>& aliases, PlaceOpener& places,
                       Progress& progress, StopToken stop) {
-  ARROW_ASSIGN_OR_RAISE(const auto backup, places.open_source(file.string(), {}, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto backup, places.open_source(backup_address, {}, stop));
   ARROW_ASSIGN_OR_RAISE(const auto target, places.open_target(target_address, false, stop));
   ARROW_ASSIGN_OR_RAISE(const bool there, is_there(target, stop));
   if (there) {

@@ -12,7 +12,7 @@ namespace vecferry {
 /// Bring a collection back from its backup, verified, with these aliases where they are free. One
 /// that is there already and equal to the backup is fine, so it may be called again.
 /// Errors: kExists when another collection has taken the name; those of copying.
-Status restore_backup(const std::filesystem::path& file, const std::string& target_address,
+Status restore_backup(const std::string& backup_address, const std::string& target_address,
                       const std::vector<std::string>& aliases, PlaceOpener& places,
                       Progress& progress, StopToken stop);
 

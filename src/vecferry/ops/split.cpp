@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "vecferry/ops/archive.h"
 #include "vecferry/ops/load_source.h"
 #include "vecferry/ops/plan_load.h"
 #include "vecferry/ops/split_values.h"
@@ -357,7 +358,7 @@ Result<OperationPlan> plan_split(const SplitRequest& request, PlaceOpener& place
                  .next = "split without --drop-source, then `vecferry drop` the source"});
   }
   if (request.drop_source && request.backup) {
-    plan.steps.emplace_back(BackupStep{.source = whole, .file = backup_file(0)});
+    plan.steps.push_back(safety_backup(request.source, request.archive, 0));
   }
   ARROW_RETURN_NOT_OK(parts.overlap ? add_loads(request, parts, places, stop, &plan)
                                     : add_split(request, parts, places, stop, &plan));

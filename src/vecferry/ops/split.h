@@ -28,7 +28,8 @@ struct SplitRequest {
   uint64_t min_size = 0;                      ///< smaller values go to the rest
   bool allow_overlap = false;                 ///< a point may go into several parts
   bool drop_source = false;
-  bool backup = true;  ///< before the source is dropped
+  bool backup = true;     ///< before the source is dropped
+  std::string archive{};  ///< where it goes; empty: a file beside the journal
   bool build_index = false;
   int lanes = 2;  ///< readers side by side while it is planned
   int64_t memory_bytes = int64_t{256} << 20;

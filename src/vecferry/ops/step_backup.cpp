@@ -42,6 +42,11 @@ std::string backup_file(int step) {
   return fmt::format("backup-{}.parquet", step);
 }
 
+std::string backup_address(const StepRun& run, int step) {
+  const std::string& in_archive = run.all.at(static_cast<size_t>(step)).backup;
+  return in_archive.empty() ? (run.files() / backup_file(step)).string() : in_archive;
+}
+
 Result<std::optional<CollectionConfig>> find_collection(const OpenedEnd& end,
                                                         const StopToken& stop) {
   auto config = end.backend->describe(end.collection, stop);

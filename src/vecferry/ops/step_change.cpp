@@ -157,12 +157,11 @@ Status undo(const ChangeStep& step, StepRun& run) {
                  .what = "what was replaced or removed was not backed up (--no-backup)",
                  .where = step.target_label});
   }
-  const ChangeStep back{
-      .source = LoadSource{.address = (run.files() / backup_file(*step.backup)).string(),
-                           .label = backup_file(*step.backup)},
-      .target = step.target,
-      .target_label = step.target_label,
-      .memory_bytes = step.memory_bytes};
+  const std::string backup = backup_address(run, *step.backup);
+  const ChangeStep back{.source = LoadSource{.address = backup, .label = backup},
+                        .target = step.target,
+                        .target_label = step.target_label,
+                        .memory_bytes = step.memory_bytes};
   return upsert(back, target, run);
 }
 

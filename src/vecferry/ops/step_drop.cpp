@@ -59,8 +59,8 @@ Status undo(const DropStep& step, StepRun& run) {
                                      step.target_label),
                  .where = step.target_label});
   }
-  return restore_backup(run.files() / backup_file(*step.backup), step.target, step.aliases,
-                        run.places, run.progress, run.stop);
+  return restore_backup(backup_address(run, *step.backup), step.target, step.aliases, run.places,
+                        run.progress, run.stop);
 }
 
 }  // namespace vecferry

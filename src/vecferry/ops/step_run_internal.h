@@ -36,6 +36,8 @@ Status run(const ChangeStep& step, StepRun& run);
 Status run(const IndexStep& step, StepRun& run);
 Status run(const ProofStep& step, StepRun& run);
 Status run(const SplitStep& step, StepRun& run);
+Status run(const ArchiveStep& step, StepRun& run);
+Status run(const MarkStep& step, StepRun& run);
 
 Status undo(const BackupStep& step, StepRun& run);
 Status undo(const LoadStep& step, StepRun& run);
@@ -45,6 +47,8 @@ Status undo(const ChangeStep& step, StepRun& run);
 Status undo(const IndexStep& step, StepRun& run);
 Status undo(const ProofStep& step, StepRun& run);
 Status undo(const SplitStep& step, StepRun& run);
+Status undo(const ArchiveStep& step, StepRun& run);
+Status undo(const MarkStep& step, StepRun& run);
 
 /// What of a target is there when a step begins, or begins again.
 enum class Found { kNothing, kOurLoad, kComplete };
@@ -58,6 +62,9 @@ Status remove_made(const std::string& address, const StepRun& run);
 
 /// The name of a backup's file, from the step with that number.
 std::string backup_file(int step);
+
+/// Where the backup of the step with that number lies: a file, or a location in an archive.
+std::string backup_address(const StepRun& run, int step);
 
 /// The configuration of a collection, or none when there is no such collection.
 Result<std::optional<CollectionConfig>> find_collection(const OpenedEnd& end,

@@ -58,6 +58,7 @@ Json source_json(const LoadSource& source) {
       {"label", source.label},
       {"distance", to_string(source.reading.distance)},
       {"id_key", source.reading.original_id_key},
+      {"allow_partial", source.reading.allow_partial},
       {"selection", selection_json(source.selection)},
       {"part", source.part ? Json({{"parts", source.part->parts}, {"index", source.part->index}})
                            : Json(nullptr)},
@@ -72,7 +73,8 @@ Result<LoadSource> source_from(const Json& json) {
                     .label = json.at("label").get<std::string>(),
                     .reading = {.distance = parse_distance(json.at("distance").get<std::string>())
                                                 .value_or(Distance::kCosine),
-                                .original_id_key = json.at("id_key").get<std::string>()},
+                                .original_id_key = json.at("id_key").get<std::string>(),
+                                .allow_partial = json.value("allow_partial", false)},
                     .only = json.at("only").get<std::string>(),
                     .leave_out = json.at("leave_out").get<std::string>(),
                     .remap = json.at("remap").get<std::string>(),
@@ -83,6 +85,45 @@ Result<LoadSource> source_from(const Json& json) {
         HashPart{.parts = part.at("parts").get<int>(), .index = part.at("index").get<int>()};
   }
   return source;
+}
+
+Json archive_json(const ArchiveStep& step) {
+  return {{"source", source_json(step.source)},
+          {"archive", step.archive},
+          {"name", step.name},
+          {"strict", step.strict},
+          {"whole", step.whole},
+          {"dropped", step.dropped},
+          {"passes", step.passes},
+          {"memory_bytes", step.memory_bytes}};
+}
+
+Result<Step> archive_from(const Json& json) {
+  ArchiveStep step{.archive = json.at("archive").get<std::string>(),
+                   .name = json.at("name").get<std::string>(),
+                   .strict = json.at("strict").get<bool>(),
+                   .whole = json.at("whole").get<bool>(),
+                   .dropped = json.at("dropped").get<bool>(),
+                   .passes = json.at("passes").get<int>(),
+                   .memory_bytes = json.at("memory_bytes").get<int64_t>()};
+  ARROW_ASSIGN_OR_RAISE(step.source, source_from(json.at("source")));
+  return Step(std::move(step));
+}
+
+Json mark_json(const MarkStep& mark) {
+  return {{"archive", mark.archive},
+          {"name", mark.name},
+          {"source", mark.source},
+          {"backup", optional_json(mark.backup)},
+          {"before", mark.before}};
+}
+
+MarkStep mark_from(const Json& json) {
+  return {.archive = json.at("archive").get<std::string>(),
+          .name = json.at("name").get<std::string>(),
+          .source = json.at("source").get<std::string>(),
+          .backup = optional_from<int>(json.at("backup")),
+          .before = json.at("before").get<std::string>()};
 }
 
 Json aliases_json(const std::vector<AliasChange>& changes) {
@@ -176,6 +217,12 @@ Result<Step> step_from(std::string_view kind, const Json& json) {
     ARROW_ASSIGN_OR_RAISE(step.source, source_from(json.at("source")));
     return Step(std::move(step));
   }
+  if (kind == "archive") {
+    return archive_from(json);
+  }
+  if (kind == "mark") {
+    return Step(mark_from(json));
+  }
   if (kind == "load") {
     return load_from(json);
   }
@@ -235,47 +282,56 @@ std::string alias_words(const std::vector<AliasChange>& changes) {
 
 std::string_view kind_of(const Step& step) {
   return std::visit(
-      Overloaded{[](const BackupStep&) { return "backup"; }, [](const LoadStep&) { return "load"; },
-                 [](const AliasStep&) { return "aliases"; }, [](const DropStep&) { return "drop"; },
-                 [](const ChangeStep&) { return "change"; },
-                 [](const ProofStep&) { return "proof"; }, [](const SplitStep&) { return "split"; },
-                 [](const IndexStep&) { return "indexes"; }},
+      Overloaded{
+          [](const BackupStep&) { return "backup"; }, [](const LoadStep&) { return "load"; },
+          [](const AliasStep&) { return "aliases"; }, [](const DropStep&) { return "drop"; },
+          [](const ChangeStep&) { return "change"; }, [](const ProofStep&) { return "proof"; },
+          [](const SplitStep&) { return "split"; }, [](const IndexStep&) { return "indexes"; },
+          [](const ArchiveStep&) { return "archive"; }, [](const MarkStep&) { return "mark"; }},
       step);
 }
 
 std::string describe(const Step& step) {
   return std::visit(
-      Overloaded{[](const BackupStep& backup) {
-                   return fmt::format("backs up {}{} as {} beside the journal", backup.source.label,
-                                      backup.source.only.empty() ? "" : " (what changes)",
-                                      backup.file);
-                 },
-                 [](const LoadStep& load) {
-                   std::string sources;
-                   for (const auto& source : load.sources) {
-                     sources += (sources.empty() ? "" : ", ") + source.label;
-                   }
-                   return fmt::format("makes {} from {}, reads it back and compares",
-                                      load.target_label, sources);
-                 },
-                 [](const AliasStep& aliases) { return alias_words(aliases.changes); },
-                 [](const DropStep& drop) { return fmt::format("drops {}", drop.target_label); },
-                 [](const ChangeStep& change) {
-                   return change.removes_all
-                              ? fmt::format("removes all points of {}", change.target_label)
-                              : fmt::format("changes points of {}", change.target_label);
-                 },
-                 [](const SplitStep& split) {
-                   return fmt::format("makes {} collections from {}, reads them back and compares",
-                                      split.parts.size(), split.source.label);
-                 },
-                 [](const ProofStep& proof) {
-                   return fmt::format("reads {} again: the parts are together all of it",
-                                      proof.whole.label);
-                 },
-                 [](const IndexStep& indexes) {
-                   return fmt::format("builds payload indexes that {} lacks", indexes.target_label);
-                 }},
+      Overloaded{
+          [](const BackupStep& backup) {
+            return fmt::format("backs up {}{} as {} beside the journal", backup.source.label,
+                               backup.source.only.empty() ? "" : " (what changes)", backup.file);
+          },
+          [](const LoadStep& load) {
+            std::string sources;
+            for (const auto& source : load.sources) {
+              sources += (sources.empty() ? "" : ", ") + source.label;
+            }
+            return fmt::format("makes {} from {}, reads it back and compares", load.target_label,
+                               sources);
+          },
+          [](const AliasStep& aliases) { return alias_words(aliases.changes); },
+          [](const DropStep& drop) { return fmt::format("drops {}", drop.target_label); },
+          [](const ChangeStep& change) {
+            return change.removes_all ? fmt::format("removes all points of {}", change.target_label)
+                                      : fmt::format("changes points of {}", change.target_label);
+          },
+          [](const SplitStep& split) {
+            return fmt::format("makes {} collections from {}, reads them back and compares",
+                               split.parts.size(), split.source.label);
+          },
+          [](const ProofStep& proof) {
+            return fmt::format("reads {} again: the parts are together all of it",
+                               proof.whole.label);
+          },
+          [](const IndexStep& indexes) {
+            return fmt::format("builds payload indexes that {} lacks", indexes.target_label);
+          },
+          [](const ArchiveStep& archive) {
+            return fmt::format("backs up {} into {}, reads it back and compares",
+                               archive.source.label, archive.archive);
+          },
+          [](const MarkStep& mark) {
+            return mark.backup
+                       ? fmt::format("marks '{}' as archived in {}", mark.name, mark.archive)
+                       : fmt::format("clears the mark of '{}' in {}", mark.name, mark.archive);
+          }},
       step);
 }
 
@@ -287,10 +343,10 @@ std::string describe_undo(const Step& step) {
                  [](const LoadStep& load) { return fmt::format("drops {}", load.target_label); },
                  [](const AliasStep& aliases) { return alias_words(aliases.before); },
                  [](const DropStep& drop) {
-                   return drop.backup ? fmt::format("restores {} from {}", drop.target_label,
-                                                    fmt::format("backup-{}.parquet", *drop.backup))
-                                      : fmt::format("cannot restore {}: no backup was taken",
-                                                    drop.target_label);
+                   return drop.backup
+                              ? fmt::format("restores {} from its backup", drop.target_label)
+                              : fmt::format("cannot restore {}: no backup was taken",
+                                            drop.target_label);
                  },
                  [](const ChangeStep& change) {
                    return fmt::format("gives {} its former points back", change.target_label);
@@ -301,6 +357,15 @@ std::string describe_undo(const Step& step) {
                  [](const ProofStep& /*proof*/) { return std::string("nothing: it was a check"); },
                  [](const IndexStep& indexes) {
                    return fmt::format("leaves the payload indexes of {}", indexes.target_label);
+                 },
+                 [](const ArchiveStep& archive) {
+                   return fmt::format("removes the backup of {} from {}", archive.source.label,
+                                      archive.archive);
+                 },
+                 [](const MarkStep& mark) {
+                   return fmt::format("leaves '{}' {} in {}", mark.name,
+                                      mark.before.empty() ? "unmarked" : "marked as archived",
+                                      mark.archive);
                  }},
       step);
 }
@@ -311,6 +376,8 @@ Json to_json(const Step& step) {
           [](const BackupStep& backup) -> Json {
             return {{"source", source_json(backup.source)}, {"file", backup.file}};
           },
+          [](const ArchiveStep& archive) -> Json { return archive_json(archive); },
+          [](const MarkStep& mark) -> Json { return mark_json(mark); },
           [](const LoadStep& load) -> Json {
             Json sources = Json::array();
             for (const auto& source : load.sources) {
@@ -380,6 +447,7 @@ Json to_json(const StepFacts& facts) {
           {"points", facts.digest.count},
           {"digest", to_hex(facts.digest.sum)},
           {"parts", std::move(parts)},
+          {"backup", facts.backup},
           {"removed", facts.removed},
           {"bytes", facts.bytes},
           {"seconds", facts.seconds},
@@ -407,6 +475,7 @@ Result<StepFacts> parse_step_facts(std::string_view text) {
                    .sum =
                        digest_from_hex(json.at("digest").get<std::string>()).value_or(Digest128())},
         .parts = std::move(parts),
+        .backup = json.value("backup", std::string()),
         .removed = json.at("removed").get<uint64_t>(),
         .bytes = json.at("bytes").get<uint64_t>(),
         .seconds = json.at("seconds").get<double>(),

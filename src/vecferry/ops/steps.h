@@ -46,6 +46,28 @@ struct BackupStep {
   std::string file{};  ///< its name in the operation's folder
 };
 
+/// A collection into an archive: what changed against its backup before, or all of it; read back
+/// and compared. Undone: the backup is gone.
+struct ArchiveStep {
+  LoadSource source{};
+  std::string archive{};  ///< "archive:DIR"
+  std::string name{};     ///< of the collection in it
+  bool strict = false;   ///< refuse, rather than take a free name, when another source has this one
+  bool whole = false;    ///< do not go on from the backup before
+  bool dropped = false;  ///< the source is dropped next: all of the backup is read back
+  int passes = 3;        ///< over a live source, at most
+  int64_t memory_bytes = int64_t{256} << 20;
+};
+
+/// The mark in an archive that a collection lives there alone, set or cleared. Undone: as before.
+struct MarkStep {
+  std::string archive{};
+  std::string name{};
+  std::string source{};       ///< where the live collection was
+  std::optional<int> backup;  ///< the ArchiveStep, by number; none: the mark is cleared
+  std::string before{};       ///< JSON of the mark as it was; empty: none
+};
+
 /// A new collection with the points of others. Undone: the collection is gone.
 struct LoadStep {
   std::vector<LoadSource> sources{};
@@ -127,10 +149,10 @@ struct IndexStep {
   CollectionConfig config{};  ///< with those indexes
 };
 
-using Step = std::variant<BackupStep, LoadStep, AliasStep, DropStep, ChangeStep, ProofStep,
-                          IndexStep, SplitStep>;
+using Step = std::variant<BackupStep, ArchiveStep, LoadStep, AliasStep, DropStep, ChangeStep,
+                          ProofStep, IndexStep, SplitStep, MarkStep>;
 
-/// "backup", "load", "aliases", "drop", "change", "proof", "indexes", "split".
+/// "backup", "archive", "load", "aliases", "drop", "change", "proof", "indexes", "split", "mark".
 std::string_view kind_of(const Step& step);
 /// What it does, for plans: "copies a to b".
 std::string describe(const Step& step);
@@ -143,6 +165,7 @@ struct StepFacts {
   bool verified = false;
   RangeDigest digest{};
   std::vector<RangeDigest> parts{};  ///< a split's, one a collection
+  std::string backup{};  ///< an archive's: location of the backup, "archive:DIR/NAME@ID"
   uint64_t removed = 0;
   uint64_t bytes = 0;
   double seconds = 0;

@@ -1,5 +1,6 @@
 #include "vecferry/backends/archive/archive_backend.h"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -20,7 +21,9 @@ class ArchiveBackend : public Backend {
             .aliases = false,
             .shard_keys = true,
             .remove = false,
-            .upsert_existing = false};
+            .upsert_existing = false,
+            .normalises_cosine = settled_,
+            .rounds_payload_floats = settled_};
   }
 
   Result<std::vector<CollectionSummary>> list(StopToken stop) override {
@@ -110,6 +113,7 @@ class ArchiveBackend : public Backend {
     auto& known = manifests_[std::string(name)];
     if (known == nullptr) {
       ARROW_ASSIGN_OR_RAISE(auto manifest, find_backup(*repository_, name, stop));
+      settled_ = settled_ && manifest.settled;
       known = std::make_shared<const Manifest>(std::move(manifest));
     }
     return known;
@@ -119,6 +123,7 @@ class ArchiveBackend : public Backend {
   OnDamage on_damage_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const Manifest>> manifests_;
+  std::atomic<bool> settled_ = true;  // every backup that was asked for
 };
 
 }  // namespace

@@ -1,0 +1,176 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "vecferry/base/durable_file.h"
+#include "vecferry/cli/archives.h"
+#include "vecferry/cli/exit_code.h"
+#include "vecferry/cli/operate.h"
+#include "vecferry/cli/options.h"
+#include "vecferry/ops/archive.h"
+#include "vecferry/ops/copy.h"
+
+namespace vecferry {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct RestoreOptions : OperateOptions {
+  std::string backup{};
+  std::string target{};
+  std::string archive{};
+  std::string as_of{};
+  bool drill = false;
+  bool allow_partial = false;
+  bool index = false;
+  SelectionOptions selection{};
+};
+
+Result<TypedBackup> backup_of(const Context& context, const PlaceNames& names,
+                              const RestoreOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(auto backup, typed_backup(context, names, options.backup, options.archive));
+  if (!options.as_of.empty()) {
+    if (!backup.when.empty()) {
+      return fail({.kind = ErrorKind::kUsage,
+                   .what = "--as-of and NAME@WHEN both say which backup",
+                   .where = options.backup});
+    }
+    backup.when = options.as_of;
+  }
+  return backup;
+}
+
+Result<OperationPlan> make_plan(const RestoreOptions& options, const Context& context,
+                                const Planning& planning) {
+  ARROW_ASSIGN_OR_RAISE(const auto backup, backup_of(context, planning.names, options));
+  RestoreRequest request{.archive = backup.archive,
+                         .collection = backup.collection,
+                         .when = backup.when,
+                         .allow_partial = options.allow_partial,
+                         .build_index = options.index,
+                         .memory_bytes = planning.memory_bytes};
+  ARROW_ASSIGN_OR_RAISE(request.selection, options.selection.parse());
+  if (!options.target.empty()) {
+    ARROW_ASSIGN_OR_RAISE(request.target,
+                          planning.places.typed_target(options.target, planning.stop));
+  }
+  return plan_restore(
+      request, {.places = planning.places, .progress = planning.progress, .stop = planning.stop});
+}
+
+// A folder that goes with what is in it.
+class ThrowAway {
+ public:
+  static Result<ThrowAway> make() {
+    std::error_code error;
+    std::string path = (fs::temp_directory_path(error) / "vecferry-drill-XXXXXX").string();
+    if (error || ::mkdtemp(path.data()) == nullptr) {
+      return system_failure(errno, "cannot make a folder for the drill", path);
+    }
+    return ThrowAway(path);
+  }
+  ~ThrowAway() {
+    std::error_code ignored;  // the system clears its temporary folder
+    if (!path_.empty()) {
+      fs::remove_all(path_, ignored);
+    }
+  }
+  ThrowAway(ThrowAway&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ThrowAway& operator=(ThrowAway&&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit ThrowAway(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+Result<int> drill(const Context& context, const Output& output, const RestoreOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
+  ARROW_ASSIGN_OR_RAISE(const auto backup, backup_of(context, names, options));
+  Progress progress;
+  NamedPlaces places(names, progress);
+  ARROW_ASSIGN_OR_RAISE(const auto archive, open_repository(names, backup.archive,
+                                                            RepositoryMode::kOpen, context.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto manifest,
+                        archive->find(backup.collection, backup.when, context.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto folder, ThrowAway::make());
+  ARROW_ASSIGN_OR_RAISE(
+      const auto source,
+      places.open_source(backup_location(backup.archive, manifest.collection, manifest.id), {},
+                         context.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto target, places.open_target("local:" + folder.path() + "/drill",
+                                                              options.index, context.stop));
+  CopyRequest request{.verb = "drill", .source = source.endpoint(), .target = target.endpoint()};
+  ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(options.memory));
+  ARROW_ASSIGN_OR_RAISE(const auto plan, plan_copy(request, context.stop));
+  const auto receipt = [&] {
+    const ProgressDisplay display(output, progress);
+    return run_copy(plan, progress, context.stop);
+  }();
+  ARROW_RETURN_NOT_OK(receipt.status());
+  if (receipt->digest != manifest.points) {
+    return fail({.kind = ErrorKind::kCorrupt,
+                 .what = fmt::format("the backup gives {} points that are not those it was made "
+                                     "of ({})",
+                                     receipt->digest.count, manifest.points.count),
+                 .where = source.label,
+                 .next = fmt::format("`vecferry check {}`", backup.archive)});
+  }
+  output.text(fmt::format(
+      "drill {}@{}: restored, read back and equal: {} points, digest {}\n  took      {}; nothing "
+      "of it is left\n",
+      manifest.collection, manifest.id, format_count(manifest.points.count),
+      to_hex(manifest.points.sum), format_seconds(receipt->seconds())));
+  output.line({{"type", "result"},
+               {"verb", "drill"},
+               {"source", source.label},
+               {"backup", manifest.id},
+               {"points", manifest.points.count},
+               {"verified", true},
+               {"digest", to_hex(manifest.points.sum)},
+               {"seconds", receipt->seconds()}});
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_restore(CLI::App& app, Context& context) {
+  auto options = std::make_shared<RestoreOptions>();
+  auto* verb =
+      app.add_subcommand("restore", "Bring a collection back from an archive")
+          ->footer(
+              "The newest backup, or the one that @WHEN names: a moment (2026-11-23, "
+              "2026-11-23T13:20:00Z) or the beginning of an id. A collection that exists is "
+              "not touched: restore under another name, or drop it first.");
+  verb->add_option("BACKUP", options->backup, "NAME, NAME@WHEN or archive:DIR/NAME@WHEN")
+      ->required();
+  verb->add_option("LOC", options->target, "Where to (default: where it was taken from)");
+  verb->add_option("--from", options->archive, "The archive (default: as for backup)")
+      ->type_name("ARCHIVE");
+  verb->add_option("--as-of", options->as_of, "The newest backup that is not younger")
+      ->type_name("MOMENT");
+  verb->add_flag("--drill", options->drill,
+                 "Restore to a throw-away local collection, compare, and report");
+  verb->add_flag("--allow-partial", options->allow_partial,
+                 "Of a damaged backup, restore what is sound; the plan names what is missing");
+  verb->add_flag("--index", options->index,
+                 "Build the vector index of a local collection now, not when it is first needed");
+  add_selection(*verb, options->selection, SelectionScope::kTransfer);
+  add_operate_options(*verb, *options);
+  verb->callback([&context, options] {
+    context.run = [&context, options](const Output& output) -> Result<int> {
+      if (options->drill) {
+        return drill(context, output, *options);
+      }
+      return operate(context, output, *options, [&](const Planning& planning) {
+        return make_plan(*options, context, planning);
+      });
+    };
+  });
+}
+
+}  // namespace vecferry
