@@ -114,8 +114,7 @@ Manifest manifest_of(const Json& json) {
                     .source = json.at("source").get<std::string>(),
                     .program = json.at("program").get<std::string>(),
                     .route = json.at("route").get<std::string>(),
-                    .consistency = consistency_of(json.at("consistency")),
-                    .settled = json.at("settled").get<bool>()};
+                    .consistency = consistency_of(json.at("consistency"))};
   manifest.points = {.count = number_of(json.at("points")), .sum = digest_of(json.at("digest"))};
   if (number_of(json.at("digest_version")) != kDigestVersion) {
     throw BadManifest{"its digests are of another version"};
@@ -131,6 +130,9 @@ Manifest manifest_of(const Json& json) {
   manifest.added = number_of(json.at("added"));
   manifest.changed = number_of(json.at("changed"));
   manifest.removed = number_of(json.at("removed"));
+  if (!json.at("segments").is_array()) {
+    throw BadManifest{"its segments are no list"};
+  }
   for (const auto& segment : json.at("segments")) {
     manifest.segments.push_back(segment_of(segment));
   }
@@ -221,7 +223,6 @@ std::string to_json(const Manifest& manifest) {
                      {"program", manifest.program},
                      {"route", manifest.route},
                      {"consistency", to_string(manifest.consistency)},
-                     {"settled", manifest.settled},
                      {"points", manifest.points.count},
                      {"digest", to_hex(manifest.points.sum)},
                      {"digest_version", kDigestVersion},
