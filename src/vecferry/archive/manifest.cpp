@@ -114,7 +114,8 @@ Manifest manifest_of(const Json& json) {
                     .source = json.at("source").get<std::string>(),
                     .program = json.at("program").get<std::string>(),
                     .route = json.at("route").get<std::string>(),
-                    .consistency = consistency_of(json.at("consistency"))};
+                    .consistency = consistency_of(json.at("consistency")),
+                    .settled = json.at("settled").get<bool>()};
   manifest.points = {.count = number_of(json.at("points")), .sum = digest_of(json.at("digest"))};
   if (number_of(json.at("digest_version")) != kDigestVersion) {
     throw BadManifest{"its digests are of another version"};
@@ -223,6 +224,7 @@ std::string to_json(const Manifest& manifest) {
                      {"program", manifest.program},
                      {"route", manifest.route},
                      {"consistency", to_string(manifest.consistency)},
+                     {"settled", manifest.settled},
                      {"points", manifest.points.count},
                      {"digest", to_hex(manifest.points.sum)},
                      {"digest_version", kDigestVersion},
