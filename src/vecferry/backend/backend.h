@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arrow/record_batch.h"
+#include "vecferry/backend/snapshot_store.h"
 #include "vecferry/base/error.h"
 #include "vecferry/model/config.h"
 #include "vecferry/model/filter.h"
@@ -137,6 +138,8 @@ class Backend {
                                                            StopToken stop) = 0;
   virtual Result<std::unique_ptr<PointWriter>> open_writer(std::string_view name,
                                                            StopToken stop) = 0;
+  /// Collections as files, shard by shard; null where there is no such thing. The backend's own.
+  virtual SnapshotStore* snapshots() { return nullptr; }
 };
 
 }  // namespace vecferry
