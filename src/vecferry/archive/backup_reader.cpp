@@ -27,6 +27,33 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> read_segment(const ParquetInpu
   return std::shared_ptr<arrow::RecordBatchReader>(std::move(reader));
 }
 
+// The error of reading a segment by its columns; when its bytes have changed, that is the error.
+Status explained(const Repository& repository, const SegmentRef& segment, const Status& error) {
+  if (error.ok() || kind_of(error) == ErrorKind::kCancelled) {
+    return error;
+  }
+  const auto whole = repository.get_segment(segment);
+  return whole.ok() ? error : whole.status();
+}
+
+// Rows of a segment whose hash was not checked.
+class UnhashedRows : public arrow::RecordBatchReader {
+ public:
+  UnhashedRows(const Repository& repository, SegmentRef segment,
+               std::shared_ptr<arrow::RecordBatchReader> rows)
+      : repository_(repository), segment_(std::move(segment)), rows_(std::move(rows)) {}
+
+  std::shared_ptr<arrow::Schema> schema() const override { return rows_->schema(); }
+  Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
+    return explained(repository_, segment_, rows_->ReadNext(out));
+  }
+
+ private:
+  const Repository& repository_;
+  SegmentRef segment_;
+  std::shared_ptr<arrow::RecordBatchReader> rows_;
+};
+
 class BackupReader : public arrow::RecordBatchReader {
  public:
   BackupReader(std::shared_ptr<arrow::Schema> schema, std::unique_ptr<LayerMerge> merge,
@@ -119,13 +146,15 @@ Result<std::unique_ptr<KnownPointReader>> read_known_points(const Repository& re
         .name = segment.path(),
         .open = [&repository, path = segment.path()] { return repository.store().open_file(path); },
         .key = repository.segment_key()};
-    return read_segment(input,
-                        {.vectors = no_vectors,
-                         .payload = false,
-                         .range = ids,
-                         .batch_bytes = kReadAtOnceBytes,
-                         .extra = {archived::kDigestColumn, archived::kDeletedColumn}},
-                        stop);
+    auto rows = read_segment(input,
+                             {.vectors = no_vectors,
+                              .payload = false,
+                              .range = ids,
+                              .batch_bytes = kReadAtOnceBytes,
+                              .extra = {archived::kDigestColumn, archived::kDeletedColumn}},
+                             stop);
+    ARROW_RETURN_NOT_OK(explained(repository, segment, rows.status()));
+    return std::make_shared<UnhashedRows>(repository, segment, *std::move(rows));
   };
   auto merge = std::make_unique<LayerMerge>(manifest.segments, range, open, std::move(schema),
                                             kDigestRowsBytes);

@@ -12,9 +12,6 @@
 namespace vecferry {
 namespace {
 
-// Of raw points. Lanes hold one each, and its encoded form: it bounds memory, on both sides.
-constexpr int64_t kSegmentBytes = int64_t{32} << 20;
-
 Result<std::shared_ptr<arrow::BooleanArray>> all_of(bool value, int64_t rows) {
   ARROW_ASSIGN_OR_RAISE(const std::shared_ptr<arrow::Buffer> bits, arrow::AllocateBitmap(rows));
   arrow::bit_util::SetBitsTo(bits->mutable_data(), 0, rows, value);
@@ -25,11 +22,13 @@ Result<std::shared_ptr<arrow::BooleanArray>> all_of(bool value, int64_t rows) {
 
 class SegmentWriter::Impl {
  public:
-  Impl(Repository& repository, CollectionConfig config, std::string collection, int layer)
+  Impl(Repository& repository, CollectionConfig config, std::string collection, int layer,
+       int64_t segment_bytes)
       : repository_(repository),
         config_(std::move(config)),
         collection_(std::move(collection)),
-        layer_(layer) {}
+        layer_(layer),
+        segment_bytes_(segment_bytes) {}
 
   Status prepare() {
     ARROW_ASSIGN_OR_RAISE(points_schema_, points_schema(config_));
@@ -86,7 +85,7 @@ class SegmentWriter::Impl {
     ARROW_ASSIGN_OR_RAISE(stream_, arrow::io::BufferOutputStream::Create());
     ARROW_ASSIGN_OR_RAISE(writer_, ParquetWriter::open(stream_, config_,
                                                        {.collection_name = collection_,
-                                                        .row_group_bytes = 2 * kSegmentBytes,
+                                                        .row_group_bytes = 2 * segment_bytes_,
                                                         .extra = archived::extra_fields(),
                                                         .key = repository_.segment_key()}));
     return Status::OK();
@@ -116,13 +115,14 @@ class SegmentWriter::Impl {
     held_bytes_ += batch_bytes(*whole);
     ARROW_RETURN_NOT_OK(writer_->write(
         *archived::join_rows({.points = whole, .digests = digests, .deleted = deleted}, schema_)));
-    return held_bytes_ < kSegmentBytes ? Status::OK() : flush();
+    return held_bytes_ < segment_bytes_ ? Status::OK() : flush();
   }
 
   Repository& repository_;
   CollectionConfig config_;
   std::string collection_;
   int layer_;
+  int64_t segment_bytes_;
   std::shared_ptr<arrow::Schema> points_schema_;
   std::shared_ptr<arrow::Schema> schema_;
   std::shared_ptr<arrow::io::BufferOutputStream> stream_;
@@ -138,8 +138,10 @@ SegmentWriter::~SegmentWriter() = default;
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::make(Repository& repository,
                                                            const CollectionConfig& config,
-                                                           std::string collection, int layer) {
-  auto impl = std::make_unique<Impl>(repository, config, std::move(collection), layer);
+                                                           std::string collection, int layer,
+                                                           int64_t segment_bytes) {
+  auto impl =
+      std::make_unique<Impl>(repository, config, std::move(collection), layer, segment_bytes);
   ARROW_RETURN_NOT_OK(impl->prepare());
   return std::unique_ptr<SegmentWriter>(new SegmentWriter(std::move(impl)));
 }

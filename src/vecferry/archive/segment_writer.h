@@ -12,10 +12,14 @@ namespace vecferry {
 /// Thread: one caller at a time.
 class SegmentWriter {
  public:
+  /// Of raw points. Lanes hold one each, and its encoded form: it bounds memory, on both sides.
+  static constexpr int64_t kSegmentBytes = int64_t{32} << 20;
+
   /// `repository` outlives it. `layer` is that of all that is written.
   static Result<std::unique_ptr<SegmentWriter>> make(Repository& repository,
                                                      const CollectionConfig& config,
-                                                     std::string collection, int layer);
+                                                     std::string collection, int layer,
+                                                     int64_t segment_bytes = kSegmentBytes);
   ~SegmentWriter();
 
   /// Points in the points schema, with a digest each.
