@@ -59,6 +59,23 @@ TEST(DurableFile, FullDiskKeepsTheOldFile) {
   EXPECT_EQ(std::distance(fs::directory_iterator(dir.path()), {}), 1);
 }
 
+TEST(DurableWriter, NothingIsThereUntilItIsClosed) {
+  const testing::TempDir dir;
+  const fs::path path = dir.file("report.json");
+  {
+    auto abandoned = DurableWriter::open(path).ValueOrDie();
+    ASSERT_TRUE(abandoned.write("half").ok());
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir.path()), {}), 0);
+  auto whole = DurableWriter::open(path).ValueOrDie();
+  ASSERT_TRUE(whole.write("one, ").ok());
+  ASSERT_TRUE(whole.write("two").ok());
+  EXPECT_FALSE(fs::exists(path));
+  ASSERT_TRUE(whole.close().ok());
+  EXPECT_EQ(read_file(path).ValueOrDie(), "one, two");
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir.path()), {}), 1);
+}
+
 TEST(DurableFile, SystemFailureAdvises) {
   EXPECT_NE(failure_of(system_failure(ENOSPC, "cannot write", "x")).next.find("free some space"),
             std::string::npos);

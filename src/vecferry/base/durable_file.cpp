@@ -29,20 +29,6 @@ class Descriptor {
   int value_;
 };
 
-Status write_all(int descriptor, std::string_view content, const fs::path& path) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(descriptor, content.data(), content.size());
-    if (written < 0) {
-      if (errno == EINTR) {
-        continue;
-      }
-      return system_failure(errno, "cannot write '" + path.string() + "'", path.string());
-    }
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-  return Status::OK();
-}
-
 }  // namespace
 
 Status system_failure(int errno_value, std::string_view what, std::string_view where) {
@@ -78,29 +64,50 @@ Status sync_file(const fs::path& path) {
   return Status::OK();
 }
 
-Status write_durably(const fs::path& path, std::string_view content) {
+Result<DurableWriter> DurableWriter::open(fs::path path) {
   fs::path temporary = path;
   temporary += ".tmp-" + std::to_string(::getpid());
-  Status status;
-  {
-    const Descriptor handle(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (handle.get() < 0) {
-      return system_failure(errno, "cannot create '" + path.string() + "'", path.string());
-    }
-    status = write_all(handle.get(), content, path);
-    if (status.ok() && ::fsync(handle.get()) != 0) {
-      status = system_failure(errno, "cannot sync '" + path.string() + "'", path.string());
-    }
+  std::FILE* file = std::fopen(temporary.c_str(), "wbe");
+  if (file == nullptr) {
+    return system_failure(errno, "cannot create '" + path.string() + "'", path.string());
   }
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = system_failure(errno, "cannot replace '" + path.string() + "'", path.string());
+  return DurableWriter(std::move(path), std::move(temporary), file);
+}
+
+DurableWriter::~DurableWriter() {
+  if (file_ != nullptr) {
+    ::unlink(temporary_.c_str());
   }
-  if (!status.ok()) {
-    ::unlink(temporary.c_str());
-    return status;
+}
+
+Status DurableWriter::failed(std::string_view doing) const {
+  return system_failure(errno, "cannot " + std::string(doing) + " '" + path_.string() + "'",
+                        path_.string());
+}
+
+Status DurableWriter::write(std::string_view text) {
+  return std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() ? Status::OK()
+                                                                              : failed("write");
+}
+
+Status DurableWriter::close() {
+  if (std::fflush(file_.get()) != 0) {
+    return failed("write");
   }
-  return sync_folder(path.parent_path());
+  if (::fsync(::fileno(file_.get())) != 0) {
+    return failed("sync");
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    return failed("replace");
+  }
+  file_.reset();
+  return sync_folder(path_.parent_path());
+}
+
+Status write_durably(const fs::path& path, std::string_view content) {
+  ARROW_ASSIGN_OR_RAISE(auto file, DurableWriter::open(path));
+  ARROW_RETURN_NOT_OK(file.write(content));
+  return file.close();
 }
 
 Result<std::string> read_file(const fs::path& path) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -13,6 +15,32 @@ namespace vecferry {
 /// Replace `path` by `content`, durably and at once.
 /// Errors: kIo with the path in `where`; the old file is untouched then.
 Status write_durably(const std::filesystem::path& path, std::string_view content);
+
+/// The same for what is written piece by piece: the file is there when `close` has returned, and
+/// nothing is when the writer goes before. Thread: one caller at a time.
+class DurableWriter {
+ public:
+  /// Errors: kIo.
+  static Result<DurableWriter> open(std::filesystem::path path);
+  DurableWriter(DurableWriter&& other) noexcept = default;
+  DurableWriter& operator=(DurableWriter&& other) noexcept = default;
+  ~DurableWriter();
+
+  Status write(std::string_view text);
+  Status close();
+
+ private:
+  struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  DurableWriter(std::filesystem::path path, std::filesystem::path temporary, std::FILE* file)
+      : path_(std::move(path)), temporary_(std::move(temporary)), file_(file) {}
+  Status failed(std::string_view doing) const;
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  std::unique_ptr<std::FILE, CloseFile> file_;  // null when it is closed, or moved from
+};
 
 /// Read a whole small file.
 /// Errors: kNotFound when there is none, else kIo.
