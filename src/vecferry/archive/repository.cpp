@@ -1,7 +1,6 @@
 #include "vecferry/archive/repository.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -10,8 +9,11 @@
 #include <random>
 
 #include "arrow/buffer.h"
+#include "arrow/io/interfaces.h"
 #include "vecferry/archive/names.h"
 #include "vecferry/archive/sealed_file.h"
+#include "vecferry/archive/sha256.h"
+#include "vecferry/archive/sweep.h"
 #include "vecferry/base/kill_point.h"
 
 namespace vecferry {
@@ -27,16 +29,12 @@ constexpr const char* kScheme = "aes-256-gcm";
 constexpr const char* kCheckText = "{}";
 constexpr int kVersion = 1;
 
+constexpr int64_t kBlockBytes = int64_t{8} << 20;
+
 std::string sha256_of(const arrow::Buffer& bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), static_cast<size_t>(bytes.size()), hash.data(), &size, EVP_sha256(),
-             nullptr);
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += fmt::format("{:02x}", hash.at(i));
-  }
-  return hex;
+  Sha256 hash;
+  hash.add(std::string_view(bytes));
+  return hash.hex();
 }
 
 std::string hex_of(const std::string& bytes) {
@@ -126,8 +124,10 @@ Result<std::shared_ptr<Repository>> Repository::open(const std::string& address,
   repository->label_ = "archive:" + address;
   auto store = ArchiveStore::open(address, mode == RepositoryMode::kCreate);
   if (!store.ok()) {
-    return kind_of(store.status()) == ErrorKind::kNotFound ? no_archive(repository->label_)
-                                                           : store.status();
+    // Of a bucket its own words: nothing here makes one.
+    const bool no_folder =
+        kind_of(store.status()) == ErrorKind::kNotFound && address.find("://") == std::string::npos;
+    return no_folder ? no_archive(repository->label_) : store.status();
   }
   repository->store_ = *std::move(store);
   const auto head = repository->store_->get(kHead);
@@ -296,6 +296,11 @@ Status Repository::add(const Manifest& manifest) {
   return Status::OK();
 }
 
+Status Repository::replace(const Manifest& manifest) {
+  ARROW_ASSIGN_OR_RAISE(const auto path, manifest_path(manifest.collection, manifest.id));
+  return put_sealed(path, to_json(manifest));
+}
+
 Status Repository::remove(const std::string& collection, const std::string& id) {
   ARROW_ASSIGN_OR_RAISE(const auto path, manifest_path(collection, id));
   const Status removed = store_->remove(path);
@@ -344,6 +349,27 @@ Result<std::shared_ptr<arrow::Buffer>> Repository::get_segment(const SegmentRef&
                              label_)});
   }
   return bytes;
+}
+
+Status Repository::check_native(const Manifest& manifest) const {
+  ARROW_ASSIGN_OR_RAISE(const auto path, native_path(manifest.collection, manifest.id));
+  ARROW_ASSIGN_OR_RAISE(const auto file, store_->open_file(path));
+  Sha256 hash;
+  for (int64_t at = 0;;) {
+    ARROW_ASSIGN_OR_RAISE(const auto block, file->ReadAt(at, kBlockBytes));
+    if (block->size() == 0) {
+      break;
+    }
+    hash.add(std::string_view(*block));
+    at += block->size();
+  }
+  return hash.hex() == manifest.native->sha256
+             ? Status::OK()
+             : fail({.kind = ErrorKind::kCorrupt,
+                     .what = fmt::format("'{}' is damaged: its bytes are not those that were "
+                                         "written",
+                                         path),
+                     .where = label_});
 }
 
 Status Repository::put_sealed(const std::string& path, const std::string& json) {

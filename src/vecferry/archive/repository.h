@@ -43,6 +43,8 @@ class Repository {
 
   /// From here on the backup is there. Errors: kExists.
   Status add(const Manifest& manifest);
+  /// The same backup with other segments, at once. Errors: those of writing.
+  Status replace(const Manifest& manifest);
   /// The manifest alone; its segments stay. One that is not there is no error.
   Status remove(const std::string& collection, const std::string& id);
 
@@ -54,6 +56,8 @@ class Repository {
   Status put_segment(const std::shared_ptr<arrow::Buffer>& bytes, SegmentRef* ref);
   /// Its bytes, whose hash is right. Errors: kCorrupt, kNotFound with the file.
   Result<std::shared_ptr<arrow::Buffer>> get_segment(const SegmentRef& ref) const;
+  /// Whether the server's snapshot beside a backup is whole. Errors: kCorrupt, kNotFound.
+  Status check_native(const Manifest& manifest) const;
   /// The key of segments' Parquet encryption; null: not encrypted.
   const std::shared_ptr<const arrow::util::SecureString>& segment_key() const {
     return segment_key_;

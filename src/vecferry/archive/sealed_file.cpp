@@ -4,8 +4,9 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include <array>
 #include <memory>
+
+#include "vecferry/archive/sha256.h"
 
 namespace vecferry {
 namespace {
@@ -33,14 +34,9 @@ unsigned char* out(std::string& text, size_t offset) {
 }
 
 std::string hash_of(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), hash.data(), &size, EVP_sha256(), nullptr);
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += fmt::format("{:02x}", hash.at(i));
-  }
-  return hex;
+  Sha256 hash;
+  hash.add(text);
+  return hash.hex();
 }
 
 Status damaged(std::string_view path) {

@@ -39,7 +39,7 @@ CLI::App* add(CLI::App& app, Context& context, const char* name, const char* say
               Planner planner) {
   auto options = std::make_shared<BackupOptions>();
   auto* verb = app.add_subcommand(name, says);
-  verb->add_option("LOC", options->source, "The collection")->required();
+  verb->add_option("LOC", options->source, "The collection");
   verb->add_option("--to", options->archive,
                    "The archive: a folder, archive:DIR or s3://bucket/prefix (default: the "
                    "configuration's, else beside the journal)")
@@ -54,7 +54,13 @@ CLI::App* add(CLI::App& app, Context& context, const char* name, const char* say
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   add_operate_options(*verb, *options);
-  verb->callback([&context, options, planner] {
+  verb->callback([&context, options, planner, verb] {
+    if (!verb->get_subcommands().empty()) {
+      return;  // its own callback has said what to run
+    }
+    if (options->source.empty()) {
+      throw CLI::RequiredError("LOC");
+    }
     context.run = [&context, options, planner](const Output& output) {
       return operate(context, output, *options, [&](const Planning& planning) {
         return make_plan(*options, context, planner, planning);

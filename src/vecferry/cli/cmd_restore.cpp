@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "vecferry/base/durable_file.h"
+#include "vecferry/base/temporary_folder.h"
 #include "vecferry/cli/archives.h"
 #include "vecferry/cli/exit_code.h"
 #include "vecferry/cli/operate.h"
@@ -15,8 +14,6 @@
 
 namespace vecferry {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct RestoreOptions : OperateOptions {
   std::string backup{};
@@ -61,33 +58,6 @@ Result<OperationPlan> make_plan(const RestoreOptions& options, const Context& co
       request, {.places = planning.places, .progress = planning.progress, .stop = planning.stop});
 }
 
-// A folder that goes with what is in it.
-class ThrowAway {
- public:
-  static Result<ThrowAway> make() {
-    std::error_code error;
-    std::string path = (fs::temp_directory_path(error) / "vecferry-drill-XXXXXX").string();
-    if (error || ::mkdtemp(path.data()) == nullptr) {
-      return system_failure(errno, "cannot make a folder for the drill", path);
-    }
-    return ThrowAway(path);
-  }
-  ~ThrowAway() {
-    std::error_code ignored;  // the system clears its temporary folder
-    if (!path_.empty()) {
-      fs::remove_all(path_, ignored);
-    }
-  }
-  ThrowAway(ThrowAway&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ThrowAway& operator=(ThrowAway&&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  explicit ThrowAway(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
 Result<int> drill(const Context& context, const Output& output, const RestoreOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
   ARROW_ASSIGN_OR_RAISE(const auto backup, backup_of(context, names, options));
@@ -97,13 +67,14 @@ Result<int> drill(const Context& context, const Output& output, const RestoreOpt
                                                             RepositoryMode::kOpen, context.stop));
   ARROW_ASSIGN_OR_RAISE(const auto manifest,
                         archive->find(backup.collection, backup.when, context.stop));
-  ARROW_ASSIGN_OR_RAISE(const auto folder, ThrowAway::make());
+  ARROW_ASSIGN_OR_RAISE(const auto folder, TemporaryFolder::make("drill"));
   ARROW_ASSIGN_OR_RAISE(
       const auto source,
       places.open_source(backup_location(backup.archive, manifest.collection, manifest.id), {},
                          context.stop));
-  ARROW_ASSIGN_OR_RAISE(const auto target, places.open_target("local:" + folder.path() + "/drill",
-                                                              options.index, context.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto target,
+                        places.open_target("local:" + folder.path().string() + "/drill",
+                                           options.index, context.stop));
   CopyRequest request{.verb = "drill", .source = source.endpoint(), .target = target.endpoint()};
   ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(options.memory));
   ARROW_ASSIGN_OR_RAISE(const auto plan, plan_copy(request, context.stop));

@@ -28,10 +28,14 @@ struct Context {
 
 // One function a verb, each in cmd_<verb>.cpp.
 void add_alias(CLI::App& app, Context& context);
+/// Below `archive`: "archive adopt DIR".
+void add_adopt(CLI::App& archive, Context& context);
 void add_archive(CLI::App& app, Context& context);
 void add_archives(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
+void add_check(CLI::App& app, Context& context);
 void add_clone(CLI::App& app, Context& context);
+void add_compact(CLI::App& app, Context& context);
 void add_copy(CLI::App& app, Context& context);
 void add_diff(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
@@ -44,6 +48,7 @@ void add_info(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
 void add_merge(CLI::App& app, Context& context);
 void add_peek(CLI::App& app, Context& context);
+void add_prune(CLI::App& app, Context& context);
 void add_rename(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_resume(CLI::App& app, Context& context);

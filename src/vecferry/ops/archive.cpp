@@ -82,6 +82,13 @@ Result<OpenedEnd> target_of(const RestoreRequest& request, const Manifest& manif
   if (request.target) {
     return *request.target;
   }
+  const auto live = parse_location(manifest.source);
+  if (!live.ok() || live->place.kind == PlaceKind::kFile) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = fmt::format("this backup was taken from a file, {}", manifest.source),
+                 .where = request.collection,
+                 .next = "say where to: vecferry restore NAME LOC"});
+  }
   auto target = desk.places.open_target(manifest.source, false, desk.stop);
   return target.ok() ? std::move(target) : widen(target.status(), "where it was taken from");
 }

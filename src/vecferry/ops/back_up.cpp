@@ -154,6 +154,7 @@ class BackUp {
   Status read_back() {
     Manifest fresh = outcome_.manifest;
     fresh.segments = written_;
+    progress_.begin(Phase::kVerifying, 0);
     return prove_segments(*repository_, fresh, progress_, stop_);
   }
 
@@ -165,11 +166,6 @@ class BackUp {
     }
   }
 
- public:
-  static Status prove_segments(const Repository& repository, const Manifest& manifest,
-                               Progress& progress, const StopToken& stop);
-
- private:
   const std::shared_ptr<Repository>& repository_;
   const BackUpRequest& request_;
   Progress& progress_;
@@ -201,24 +197,6 @@ Result<RangeDigest> digest_of(arrow::RecordBatchReader& reader, Progress& progre
   }
 }
 
-// Each segment alone: its points, and nothing of other layers.
-Status BackUp::prove_segments(const Repository& repository, const Manifest& manifest,
-                              Progress& progress, const StopToken& stop) {
-  progress.begin(Phase::kVerifying, 0);
-  return run_side_by_side(
-      manifest.segments.size(), kMostLanes - 1, stop,
-      [&](size_t index, const StopToken& lane_stop) -> Status {
-        const SegmentRef& segment = manifest.segments[index];
-        Manifest alone = manifest;
-        alone.segments = {segment};
-        ARROW_ASSIGN_OR_RAISE(const auto reader, read_backup(repository, alone, {}, lane_stop));
-        ARROW_ASSIGN_OR_RAISE(const auto digest, digest_of(*reader, progress, lane_stop));
-        return digest == RangeDigest{.count = segment.points, .sum = segment.digest}
-                   ? Status::OK()
-                   : differs(repository, segment.path());
-      });
-}
-
 }  // namespace
 
 Result<BackUpOutcome> back_up(const std::shared_ptr<Repository>& repository,
@@ -244,6 +222,23 @@ Status remove_backup(const std::shared_ptr<Repository>& repository, const std::s
     }
   }
   return Status::OK();
+}
+
+// Each segment alone: its points, and nothing of other layers.
+Status prove_segments(const Repository& repository, const Manifest& manifest, Progress& progress,
+                      StopToken stop) {
+  return run_side_by_side(
+      manifest.segments.size(), kMostLanes - 1, stop,
+      [&](size_t index, const StopToken& lane_stop) -> Status {
+        const SegmentRef& segment = manifest.segments[index];
+        Manifest alone = manifest;
+        alone.segments = {segment};
+        ARROW_ASSIGN_OR_RAISE(const auto reader, read_backup(repository, alone, {}, lane_stop));
+        ARROW_ASSIGN_OR_RAISE(const auto digest, digest_of(*reader, progress, lane_stop));
+        return digest == RangeDigest{.count = segment.points, .sum = segment.digest}
+                   ? Status::OK()
+                   : differs(repository, segment.path());
+      });
 }
 
 Status prove_backup(const Repository& repository, const Manifest& manifest, Progress& progress,

@@ -38,6 +38,11 @@ Result<BackUpOutcome> back_up(const std::shared_ptr<Repository>& repository,
 Status remove_backup(const std::shared_ptr<Repository>& repository, const std::string& collection,
                      const std::string& id, StopToken stop);
 
+/// Read the segments of a manifest back, each by itself: hashes, digests of points.
+/// Errors: kCorrupt with the segment.
+Status prove_segments(const Repository& repository, const Manifest& manifest, Progress& progress,
+                      StopToken stop);
+
 /// Read a whole backup back: hashes, digests of points, sums. Errors: kCorrupt.
 Status prove_backup(const Repository& repository, const Manifest& manifest, Progress& progress,
                     StopToken stop);
