@@ -3,12 +3,11 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "vecferry/base/curl_connections.h"
 #include "vecferry/base/error.h"
 
 namespace vecferry {
@@ -36,18 +35,14 @@ class HttpPost {
                          size_t most_bytes, const StopToken& stop);
 
  private:
-  struct Connection;
   struct Transfer;
   HttpPost(std::string url, std::string authorization, std::string ca_file);
-  std::unique_ptr<Connection> take();
-  void give_back(std::unique_ptr<Connection> connection);
 
   std::string url_;
   std::string authorization_;  // the header line; empty: none
   std::string ca_file_;
   std::atomic<bool> answered_ = false;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
+  CurlConnections connections_;
 };
 
 }  // namespace vecferry

@@ -104,31 +104,20 @@ Result<std::unique_ptr<FingerprintBuckets>> FingerprintBuckets::make(uint64_t ex
   const auto count = static_cast<size_t>(std::min<uint64_t>(bytes / room + 1, 1024));
   buckets->buckets_.resize(count);
   if (count > 1) {
-    std::string pattern = (fs::temp_directory_path() / "vecferry-compare-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) {
-      return system_failure(errno, "cannot make a spool folder", pattern);
-    }
-    buckets->folder_ = pattern;
+    ARROW_ASSIGN_OR_RAISE(buckets->folder_, TemporaryFolder::make("compare"));
   }
   return buckets;
 }
 
-FingerprintBuckets::~FingerprintBuckets() {
-  if (!folder_.empty()) {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-}
-
 fs::path FingerprintBuckets::file_of(size_t bucket) const {
-  return folder_ / std::to_string(bucket);
+  return folder_->path() / std::to_string(bucket);
 }
 
 Status FingerprintBuckets::add(const std::vector<Fingerprint>& fingerprints) {
   for (const auto& fingerprint : fingerprints) {
     const size_t bucket = bucket_hash(fingerprint.id) % buckets_.size();
     buckets_[bucket].push_back(fingerprint);
-    if (!folder_.empty() && buckets_[bucket].size() >= kSpillRows) {
+    if (folder_ && buckets_[bucket].size() >= kSpillRows) {
       ARROW_RETURN_NOT_OK(spill(bucket));
     }
   }
@@ -151,8 +140,8 @@ Status FingerprintBuckets::spill(size_t bucket) {
 Result<std::vector<Fingerprint>> FingerprintBuckets::take(size_t bucket) {
   std::vector<Fingerprint> rows = std::move(buckets_[bucket]);
   std::error_code missing;
-  const auto size = folder_.empty() ? 0 : fs::file_size(file_of(bucket), missing);
-  if (!folder_.empty() && !missing && size > 0) {
+  const auto size = folder_ ? fs::file_size(file_of(bucket), missing) : 0;
+  if (folder_ && !missing && size > 0) {
     const File file(std::fopen(file_of(bucket).c_str(), "rb"));
     const size_t kept = rows.size();
     const size_t spilled = size / sizeof(Fingerprint);

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "vecferry/base/temporary_folder.h"
 #include "vecferry/digest/digest.h"
 #include "vecferry/model/point_id.h"
 #include "vecferry/pipeline/source.h"
@@ -48,15 +50,12 @@ class FingerprintStream {
 };
 
 /// Fingerprints in any order, split by id into buckets that fit in memory; more than one bucket
-/// lies in files of a folder that the destructor removes.
+/// lies in files of a folder that goes with them.
 /// Thread: one caller at a time.
 class FingerprintBuckets {
  public:
   /// Room for about `expected` fingerprints with at most `memory_bytes` in memory.
   static Result<std::unique_ptr<FingerprintBuckets>> make(uint64_t expected, int64_t memory_bytes);
-  ~FingerprintBuckets();
-  FingerprintBuckets(const FingerprintBuckets&) = delete;
-  FingerprintBuckets& operator=(const FingerprintBuckets&) = delete;
 
   size_t size() const { return buckets_.size(); }
   Status add(const std::vector<Fingerprint>& fingerprints);
@@ -69,7 +68,7 @@ class FingerprintBuckets {
   std::filesystem::path file_of(size_t bucket) const;
 
   std::vector<std::vector<Fingerprint>> buckets_;
-  std::filesystem::path folder_;  // empty: everything stays in memory
+  std::optional<TemporaryFolder> folder_;  // none: everything stays in memory
 };
 
 }  // namespace vecferry

@@ -12,19 +12,8 @@ namespace {
 
 // Qdrant closes idle connections after 5 s.
 constexpr curl_off_t kKeepSeconds = 4;
-constexpr int kPollMs = 100;
 constexpr size_t kMostIdle = 16;
 constexpr size_t kMostBody = size_t{2} << 30;  // a page in memory; files go to a sink
-
-struct HeaderList {
-  curl_slist* first = nullptr;
-
-  HeaderList() = default;
-  HeaderList(const HeaderList&) = delete;
-  HeaderList& operator=(const HeaderList&) = delete;
-  ~HeaderList() { curl_slist_free_all(first); }
-  void add(const std::string& line) { first = curl_slist_append(first, line.c_str()); }
-};
 
 struct MimeGuard {
   curl_mime* mime = nullptr;
@@ -99,20 +88,6 @@ Status transport_failure(CURLcode code, const char* detail, const std::string& b
 
 }  // namespace
 
-// One easy handle in a multi handle of its own: the multi keeps the connection, and can be polled.
-struct HttpClient::Connection {
-  CURLM* multi = curl_multi_init();
-  CURL* easy = curl_easy_init();
-
-  Connection() = default;
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  ~Connection() {
-    curl_easy_cleanup(easy);
-    curl_multi_cleanup(multi);
-  }
-};
-
 struct HttpClient::Transfer {
   const HttpRequest& request;
   HttpReply reply{};
@@ -166,41 +141,21 @@ struct HttpClient::Transfer {
   }
 };
 
-HttpClient::HttpClient(HttpOptions options) : options_(std::move(options)) {}
+HttpClient::HttpClient(HttpOptions options)
+    : options_(std::move(options)), connections_(kMostIdle) {}
 HttpClient::~HttpClient() = default;
 
 Result<std::unique_ptr<HttpClient>> HttpClient::make(HttpOptions options) {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (ready != CURLE_OK) {
-    return fail({.kind = ErrorKind::kInternal, .what = "libcurl does not start"});
-  }
+  ARROW_RETURN_NOT_OK(CurlConnections::start());
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(options)));
 }
 
-std::unique_ptr<HttpClient::Connection> HttpClient::take() {
-  const std::lock_guard lock(mutex_);
-  if (idle_.empty()) {
-    return std::make_unique<Connection>();
-  }
-  auto connection = std::move(idle_.back());
-  idle_.pop_back();
-  return connection;
-}
-
-void HttpClient::give_back(std::unique_ptr<Connection> connection) {
-  curl_easy_reset(connection->easy);
-  const std::lock_guard lock(mutex_);
-  if (idle_.size() < kMostIdle) {
-    idle_.push_back(std::move(connection));
-  }
-}
-
-Status HttpClient::perform(Connection& connection, Transfer& transfer,
+Status HttpClient::perform(CurlConnection& connection, Transfer& transfer,
                            const StopToken& stop) const {
   const auto& request = transfer.request;
-  CURL* easy = connection.easy;
+  CURL* easy = connection.easy();
   const std::string url = options_.base_url + request.path;
-  HeaderList headers;
+  CurlHeaders headers;
   for (const auto& [name, value] : options_.headers) {
     headers.add(name + ": " + value);
   }
@@ -250,66 +205,42 @@ Status HttpClient::perform(Connection& connection, Transfer& transfer,
                      static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
   }
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.first);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.first());
 
-  curl_multi_add_handle(connection.multi, easy);
-  Status stopped;
-  int running = 1;
-  while (running > 0) {
-    curl_multi_perform(connection.multi, &running);
-    if (running > 0) {
-      curl_multi_poll(connection.multi, nullptr, 0, kPollMs, nullptr);
-      stopped = poll(stop);
-      if (!stopped.ok()) {
-        break;
-      }
-    }
-  }
-  CURLcode code = CURLE_OK;
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(connection.multi, &left)) {
-    if (message->msg == CURLMSG_DONE) {
-      code = message->data.result;
-    }
-  }
+  ARROW_ASSIGN_OR_RAISE(const int code, connection.perform(stop));
   curl_off_t length = -1;
   curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   if (length >= 0) {
     transfer.reply.content_length = static_cast<uint64_t>(length);
   }
-  curl_multi_remove_handle(connection.multi, easy);
-  ARROW_RETURN_NOT_OK(stopped);
   ARROW_RETURN_NOT_OK(transfer.status);
   if (code == CURLE_OK) {
     return Status::OK();
   }
   return transport_failure(
-      code, transfer.error.data(), options_.base_url,
+      static_cast<CURLcode>(code), transfer.error.data(), options_.base_url,
       fmt::format("{} {}", request.method, request.path.substr(0, request.path.find('?'))));
 }
 
 Result<HttpReply> HttpClient::send(const HttpRequest& request, const StopToken& stop) {
   ARROW_RETURN_NOT_OK(poll(stop));
   for (bool again = false;; again = true) {
-    auto connection = take();
-    if (connection->easy == nullptr || connection->multi == nullptr) {
-      return fail({.kind = ErrorKind::kInternal, .what = "libcurl has no memory"});
-    }
+    ARROW_ASSIGN_OR_RAISE(auto connection, connections_.take());
     Transfer transfer{.request = request};
     // libcurl itself sends again over a fresh connection when a kept one is dead: what must not
     // happen twice never goes over a kept one.
     if (again || !request.repeatable) {
-      curl_easy_setopt(connection->easy, CURLOPT_FRESH_CONNECT, 1L);
+      curl_easy_setopt(connection->easy(), CURLOPT_FRESH_CONNECT, 1L);
     }
     const Status status = perform(*connection, transfer, stop);
     if (status.ok()) {
-      give_back(std::move(connection));
+      connections_.give_back(std::move(connection));
       return std::move(transfer.reply);
     }
     // A refused request may close its connection, which shows with the next one on it.
     int64_t reused = 0;
     long connects = 0;  // NOLINT(google-runtime-int): libcurl's type
-    curl_easy_getinfo(connection->easy, CURLINFO_NUM_CONNECTS, &connects);
+    curl_easy_getinfo(connection->easy(), CURLINFO_NUM_CONNECTS, &connects);
     reused = connects == 0 ? 1 : 0;
     const bool silent = transfer.reply.status == 0 && kind_of(status) == ErrorKind::kUnavailable;
     if (again || reused == 0 || !silent || !request.repeatable || request.upload != nullptr) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "vecferry/base/curl_connections.h"
 #include "vecferry/base/error.h"
 
 namespace vecferry::remote {
@@ -72,16 +72,12 @@ class HttpClient {
   Result<HttpReply> send(const HttpRequest& request, const StopToken& stop);
 
  private:
-  struct Connection;
   struct Transfer;
   explicit HttpClient(HttpOptions options);
-  std::unique_ptr<Connection> take();
-  void give_back(std::unique_ptr<Connection> connection);
-  Status perform(Connection& connection, Transfer& transfer, const StopToken& stop) const;
+  Status perform(CurlConnection& connection, Transfer& transfer, const StopToken& stop) const;
 
   HttpOptions options_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
+  CurlConnections connections_;
 };
 
 }  // namespace vecferry::remote

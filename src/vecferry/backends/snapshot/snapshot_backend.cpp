@@ -82,7 +82,7 @@ Result<std::map<uint32_t, std::string>> read_shard_keys(const fs::path& file) {
 
 // What is there once the file is unpacked. Shards close before their folder goes.
 struct Unpacked {
-  snapshot::Spool spool;
+  TemporaryFolder spool;
   CollectionConfig config{};
   std::vector<snapshot::OpenShard> shards{};
 };
@@ -198,7 +198,7 @@ class SnapshotBackend : public Backend {
     }
     const bool compressed = file_.extension() == ".zst";
     ARROW_ASSIGN_OR_RAISE(auto spool,
-                          snapshot::Spool::make(compressed ? size * kUnpackedTimes : size));
+                          snapshot::make_spool(compressed ? size * kUnpackedTimes : size));
     const fs::path folder = spool.path() / "files";
     auto unpacked_files = engine::unpack_snapshot(file_, folder, engine::Progress{}, stop);
     if (!unpacked_files.ok()) {
