@@ -64,11 +64,11 @@ install_arrow() {
   if pkg-config --atleast-version=$arrow_minimum arrow parquet 2>/dev/null; then
     return
   fi
-  local pin wheels wheel
-  pin=$(sha256sum <tools/setup/arrow.txt | cut -c1-16)
+  local pin wheels wheel library libraries="arrow arrow_s3 parquet"
+  pin=$({ cat tools/setup/arrow.txt && echo "$libraries"; } | sha256sum | cut -c1-16)
   [ "$(cat .deps/arrow/.pin 2>/dev/null)" != "$pin" ] || return 0
 
-  wheels=$cache/arrow/$pin
+  wheels=$cache/arrow/$(sha256sum <tools/setup/arrow.txt | cut -c1-16)
   if ! ls "$wheels"/*.whl >/dev/null 2>&1; then
     say "downloading Arrow (55 MB)"
     rm -rf "$wheels.new"
@@ -88,8 +88,10 @@ install_arrow() {
   python3 -m zipfile -e "$wheel" .deps/arrow.new
   rm -rf .deps/arrow
   mkdir -p .deps/arrow
-  mv .deps/arrow.new/pyarrow/include .deps/arrow.new/pyarrow/libarrow.so.[0-9]* \
-    .deps/arrow.new/pyarrow/libparquet.so.[0-9]* .deps/arrow/
+  mv .deps/arrow.new/pyarrow/include .deps/arrow/
+  for library in $libraries; do
+    mv .deps/arrow.new/pyarrow/"lib$library".so.[0-9]* .deps/arrow/
+  done
   mv .deps/arrow.new/*.dist-info .deps/arrow/dist-info
   rm -rf .deps/arrow.new
   echo "$pin" >.deps/arrow/.pin

@@ -47,25 +47,39 @@ bool says(const std::string& text, std::initializer_list<std::string_view> words
                      [&](std::string_view word) { return text.find(word) != std::string::npos; });
 }
 
+// The service's own words, without those of Arrow around them.
+std::string_view tail_of(std::string_view text, std::string_view mark) {
+  const size_t at = text.find(mark);
+  return at == std::string_view::npos ? text : text.substr(at + mark.size());
+}
+
 // Arrow gives the service's answer as text alone; here, once, it becomes a kind.
 Status bucket_failure(const Status& status, const std::string& where) {
   const std::string text = status.message();
-  Failure failure{.kind = ErrorKind::kIo, .what = text, .where = where};
+  Failure failure{.kind = ErrorKind::kIo,
+                  .what = fmt::format("the service of the bucket: {}", text),
+                  .where = where,
+                  .next = "run it again; if it stays, look into the service's own log"};
   if (says(text, {"ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE_DOES_NOT_MATCH",
                   "INVALID_CLIENT_TOKEN", "AccessDenied", "HTTP status 403", "HTTP status 401",
                   "MISSING_AUTHENTICATION"})) {
     failure.kind = ErrorKind::kRefused;
+    failure.what = fmt::format("the service refuses these credentials or what they may do: {}",
+                               tail_of(text, "AWS Error "));
     failure.next =
-        "check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or the "
-        "profile) and their rights on the bucket";
+        "check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or the profile) and their "
+        "rights on the bucket (list, get, put, delete)";
   } else if (says(text, {"NO_SUCH_BUCKET", "does not exist", "NoSuchBucket", "HTTP status 404",
                          "RESOURCE_NOT_FOUND"}) ||
              status.code() == arrow::StatusCode::KeyError) {
     failure.kind = ErrorKind::kNotFound;
+    failure.what = fmt::format("no such bucket or file: {}", tail_of(text, "AWS Error "));
     failure.next = "check the name of the bucket; vecferry makes none";
   } else if (says(text, {"NETWORK_CONNECTION", "curlCode", "SLOW_DOWN", "SERVICE_UNAVAILABLE",
                          "REQUEST_TIMEOUT"})) {
     failure.kind = ErrorKind::kUnavailable;
+    failure.what = fmt::format("the service of the bucket does not answer: {}",
+                               tail_of(tail_of(text, "AWS Error "), "Details: "));
     failure.next = "check the address (AWS_ENDPOINT_URL) and the network, then run it again";
     failure.retryable = true;
   }
@@ -94,17 +108,18 @@ class BucketStore : public ArchiveStore {
     }
     const auto info = files_->GetFileInfo(full(path));
     if (info.ok() && info->type() == afs::FileType::NotFound) {
-      return fail({.kind = ErrorKind::kNotFound,
-                   .what = fmt::format("no file '{}' in the archive", path),
-                   .where = label_});
+      return missing(path);
     }
     return failure(opened.status(), path);
   }
 
   Status put(const std::string& path, std::string_view bytes, IfThere if_there) override {
     if (if_there == IfThere::kRefuse) {
-      ARROW_ASSIGN_OR_RAISE(const auto info, files_->GetFileInfo(full(path)));
-      if (info.type() != afs::FileType::NotFound) {
+      const auto info = files_->GetFileInfo(full(path));
+      if (!info.ok()) {
+        return failure(info.status(), path);
+      }
+      if (info->type() != afs::FileType::NotFound) {
         return fail({.kind = ErrorKind::kExists,
                      .what = fmt::format("'{}' exists already", path),
                      .where = label_});
@@ -150,7 +165,12 @@ class BucketStore : public ArchiveStore {
 
   Status remove(const std::string& path) override {
     const Status removed = files_->DeleteFile(full(path));
-    return removed.ok() ? removed : failure(removed, path);
+    if (removed.ok()) {
+      return removed;
+    }
+    const auto info = files_->GetFileInfo(full(path));
+    return info.ok() && info->type() == afs::FileType::NotFound ? missing(path)
+                                                                : failure(removed, path);
   }
 
   // A service drops what was never completed.
@@ -158,6 +178,11 @@ class BucketStore : public ArchiveStore {
 
  private:
   std::string full(const std::string& path) const { return root_ + path; }
+  Status missing(const std::string& path) const {
+    return fail({.kind = ErrorKind::kNotFound,
+                 .what = fmt::format("no file '{}' in the archive", path),
+                 .where = label_});
+  }
   Status failure(const Status& status, const std::string& path) const {
     return bucket_failure(status, path.empty() ? label_ : label_ + "/" + path);
   }

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "arrow/filesystem/filesystem.h"
 #include "vecferry/base/kill_point.h"
 #include "vecferry/cli/app.h"
 #include "vecferry/cli/exit_code.h"
@@ -15,7 +16,9 @@ int main(int argc, char** argv) {
 #endif
   vecferry::SignalWatcher signals;  // before any other thread, so that all inherit its mask
   try {
-    return vecferry::run_app(argc, argv, signals);
+    const int code = vecferry::run_app(argc, argv, signals);
+    arrow::fs::EnsureFinalized();  // S3's threads, if it was loaded, must end before its library
+    return code;
   } catch (const std::exception& error) {
     std::fprintf(stderr,
                  "vecferry: error: this is a bug of ours: %s\n"
