@@ -24,7 +24,7 @@ Generated from `--help` by `tools/make_cli_docs.py`; a test checks that it is cu
 | 0 | done |
 | 1 | failed, nothing left behind |
 | 2 | wrong usage |
-| 3 | `verify` or `diff` found differences |
+| 3 | `verify`, `diff` or `check` found differences or damage |
 | 4 | stopped part-way, can be resumed |
 | 5 | not found or unreachable |
 | 6 | incompatible, or the plan refused |

@@ -18,6 +18,7 @@ VERBS = {
     "empty": ["empty", "local:db/docs", "--yes"],
     "merge": ["merge", "local:db/docs", "local:db/more", "--into", "local:db/all", "--dedupe=none"],
     "split": ["split", "local:db/docs", "--parts", "2", "--drop-source", "--yes"],
+    "archive": ["archive", "local:db/docs", "--to", "archive", "--yes"],
     "sync": ["sync", "local:db/more", "local:db/docs", "--delete", "--max-delete=100%", "--yes"],
 }
 RANDOM_KILLS = 200

@@ -81,11 +81,12 @@ void add_backup(CLI::App& app, Context& context) {
 }
 
 void add_archive(CLI::App& app, Context& context) {
-  add(app, context, "archive", "Back a collection up, prove the backup, and drop the collection",
-      plan_archive)
-      ->footer(
-          "`vecferry restore NAME` brings it back; `vecferry archives` lists what is "
-          "archived. `vecferry adopt DIR` takes in a folder that scripts have made.");
+  auto* verb = add(app, context, "archive",
+                   "Back a collection up, prove the backup, and drop the collection", plan_archive);
+  verb->footer(
+      "`vecferry restore NAME` brings it back; `vecferry archives` lists what is archived. "
+      "`vecferry archive adopt DIR` takes in a folder that scripts have made.");
+  add_adopt(*verb, context);
 }
 
 }  // namespace vecferry
