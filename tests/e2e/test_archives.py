@@ -1,0 +1,197 @@
+"""Backup, change, backup, archive, restore, drill, prune, check: on a local folder."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+
+import pyarrow.parquet as pq
+import pytest
+from support import tree
+
+ARCHIVE = "archive:kept"
+
+
+def file_of(shared, letter):
+    return shared / "data" / f"packages_{letter}_20261122_101500.json.zst"
+
+
+@pytest.fixture
+def packages(vecferry, shared):
+    vecferry.json("import", file_of(shared, "a"), "local:db/packages")
+    return "local:db/packages"
+
+
+def digest(vecferry, location):
+    return vecferry.json("verify", location, location)["digest_a"]
+
+
+def backups(vecferry, name, archive=ARCHIVE):
+    listed = vecferry.json("archives", archive)["collections"]
+    return next((each["backups"] for each in listed if each["name"] == name), [])
+
+
+def test_the_whole_life_of_a_collection(vecferry, packages, shared):
+    first = digest(vecferry, packages)
+    done = vecferry.json("backup", packages, "--to", ARCHIVE)
+    assert (done["points"], done["digest"], done["verified"]) == (1500, first, True)
+
+    libs = vecferry.json("copy", packages, "local:db/libs", "--where", "section=libs")["points"]
+    vecferry.json("sync", "local:db/libs", packages, "--delete", "--max-delete=100%", "--yes")
+    second = digest(vecferry, packages)
+    done = vecferry.json("backup", packages, "--to", ARCHIVE)
+    assert done["digest"] == second
+    whole, delta = backups(vecferry, "packages")
+    assert (whole["points_count"], delta["points_count"]) == (1500, libs)
+    assert (delta["added"], delta["changed"], delta["removed"]) == (0, 0, 1500 - libs)
+    assert delta["bytes"] - whole["bytes"] < whole["bytes"] / 10
+
+    done = vecferry.json("archive", packages, "--to", ARCHIVE, "--yes")
+    assert done["digest"] == second
+    assert [each["name"] for each in vecferry.json("ls", "local:db")["collections"]] == ["libs"]
+    (listed,) = vecferry.json("archives", ARCHIVE)["collections"]
+    assert listed["archived"]["source"].endswith("db/packages")
+
+    drill = vecferry.json("restore", "packages", "--from", ARCHIVE, "--drill")
+    assert (drill["digest"], drill["verified"]) == (second, True)
+    error = vecferry.fails("restore", "packages", "local:db/libs", "--from", ARCHIVE, code=(1, 6))
+    assert error["kind"] == "exists"
+    vecferry.json("restore", "packages", "--from", ARCHIVE)
+    assert digest(vecferry, packages) == second
+    assert vecferry.json("archives", ARCHIVE)["collections"][0]["archived"] is None
+    old = f"packages@{whole['id']}"
+    vecferry.json("restore", old, "local:db/old", "--from", ARCHIVE)
+    assert digest(vecferry, "local:db/old") == first
+    part = ["--where", "section=libs"]
+    some = vecferry.json("restore", old, "local:db/some", "--from", ARCHIVE, *part)
+    assert some["points"] == libs
+    assert not vecferry.json("diff", f"{ARCHIVE}/{old}", f"{ARCHIVE}/packages", code=3)["equal"]
+
+    rules = ["--keep-last", 1]
+    plan = vecferry.json("prune", ARCHIVE, *rules, "--dry-run")
+    assert len(plan["removed"]) == 2 and len(backups(vecferry, "packages")) == 3
+    vecferry.json("prune", ARCHIVE, *rules, "--yes")
+    assert len(backups(vecferry, "packages")) == 1
+    folded = vecferry.json("compact", f"{ARCHIVE}/packages")
+    assert folded["folded"] and folded["digest"] == second
+    checked = vecferry.json("check", ARCHIVE)
+    assert checked["sound"] and checked["unneeded"] == [] and checked["strange"] == []
+    assert vecferry.json("verify", f"{ARCHIVE}/packages", packages)["equal"]
+
+
+def test_a_flipped_byte_is_named_and_never_restored(vecferry, packages):
+    vecferry.json("backup", packages, "--to", ARCHIVE)
+    kept = vecferry.folder / "kept"
+    truth = digest(vecferry, packages)
+    chance = random.Random(5)
+    files = [name for name, size in tree(kept).items() if size]
+    assert len(files) == 3, "the head, a manifest, a segment"
+    for name in files:
+        path = kept / name
+        sound = path.read_bytes()
+        for at in [0, len(sound) - 1, *chance.sample(range(len(sound)), 6)]:
+            bad = bytearray(sound)
+            bad[at] ^= 1 << chance.randrange(8)
+            path.write_bytes(bad)
+            checked = vecferry.run("--json", "check", ARCHIVE, code=(1, 3))
+            assert name in checked.stdout, f"byte {at} of {name}"
+            done = vecferry.run(
+                "--json", "restore", "packages", "local:db/back", "--from", ARCHIVE, code=(1, 5, 6)
+            )
+            assert done.error["kind"] in ("corrupt", "refused", "incompatible")
+        path.write_bytes(sound)
+    assert vecferry.json("check", ARCHIVE)["sound"]
+    vecferry.json("restore", "packages", "local:db/back", "--from", ARCHIVE)
+    assert digest(vecferry, "local:db/back") == truth
+
+
+def test_killed_anywhere_a_backup_is_whole_or_not_there(vecferry, packages):
+    vecferry.json("backup", packages, "--to", ARCHIVE)
+    libs = ["--where", "section=libs"]
+    vecferry.json("copy", packages, "local:db/libs", *libs)
+    vecferry.json("sync", "local:db/libs", packages, "--delete", "--max-delete=100%", "--yes")
+    before = vecferry.folder / "before"
+    shutil.copytree(vecferry.folder / "kept", before)
+    killed = 0
+    while True:
+        shutil.rmtree(vecferry.folder / "kept")
+        shutil.copytree(before, vecferry.folder / "kept")
+        done = subprocess.run(
+            [vecferry.binary, "backup", packages, "--to", ARCHIVE],
+            cwd=vecferry.folder,
+            env=vecferry.environment() | {"VECFERRY_KILL_POINT": f"#{killed + 1}"},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        killed += 1
+        assert len(backups(vecferry, "packages")) in (1, 2)
+        assert vecferry.json("check", ARCHIVE)["sound"]
+        vecferry.json("backup", packages, "--to", ARCHIVE)  # the next one cleans up
+        checked = vecferry.json("check", ARCHIVE)
+        assert checked["sound"] and not checked["unneeded"], f"after kill {killed}"
+        assert vecferry.json("verify", f"{ARCHIVE}/packages", packages)["equal"]
+    assert killed > 8
+
+
+def test_what_scripts_have_left_is_adopted(vecferry, shared):
+    old = vecferry.folder / "old"
+    old.mkdir()
+    for letter in "ab":
+        shutil.copy(file_of(shared, letter), old)
+    (old / "packages_b.archived").write_text("")
+    (old / "notes.txt").write_text("")
+    done = vecferry.json("archive", "adopt", old, "--to", ARCHIVE)
+    assert [each["new"] for each in done["adopted"]] == [True, True]
+    assert [each["archived"] for each in done["adopted"]].count(True) == 1
+    assert done["others"] == ["notes.txt"]
+    again = vecferry.json("archive", "adopt", old, "--to", ARCHIVE)
+    assert [each["new"] for each in again["adopted"]] == [False, False]
+    assert backups(vecferry, "packages_a")[0]["time"] == "2026-11-22T10:15:00.000Z"
+    error = vecferry.fails("restore", "packages_a", "--from", ARCHIVE)
+    assert "say where to" in error["next"]
+    vecferry.json("restore", "packages_b", "local:db/b", "--from", ARCHIVE)
+    assert vecferry.json("verify", file_of(shared, "b"), "local:db/b")["equal"]
+
+
+def test_the_key_is_asked_for_and_found_nowhere(vecferry, packages):
+    key = vecferry.folder / "key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    vecferry.json("--key-file", key, "backup", packages, "--to", ARCHIVE)
+    assert vecferry.fails("archives", ARCHIVE, code=6)["kind"] == "refused"
+    other = vecferry.folder / "other"
+    other.write_text("cd" * 32)
+    other.chmod(0o600)
+    error = vecferry.fails("--key-file", other, "archives", ARCHIVE, code=6)
+    assert "not the key" in error["what"]
+    vecferry.json("--key-file", key, "restore", "packages", "local:db/back", "--from", ARCHIVE)
+    assert vecferry.json("verify", packages, "local:db/back")["equal"]
+    for folder in (vecferry.folder / "kept", vecferry.folder.parent / "home"):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                content = path.read_bytes()
+                assert b"ab" * 32 not in content and bytes.fromhex("ab" * 32) not in content
+                assert folder.name == "home" or b"installed_size" not in content
+
+
+def test_a_backup_is_read_without_this_program(vecferry, packages):
+    vecferry.json("backup", packages, "--to", ARCHIVE)
+    kept = vecferry.folder / "kept"
+    (path,) = (kept / "collections" / "packages").glob("[0-9]*.json")
+    manifest = json.loads(path.read_text())
+    rows = [
+        row
+        for segment in manifest["segments"]
+        for row in pq.read_table(
+            kept / "segments" / segment["sha256"][:2] / f"{segment['sha256']}.parquet"
+        ).to_pylist()
+    ]
+    assert len(rows) == manifest["points"] == 1500
+    assert not any(row["deleted"] for row in rows)
+    assert all(len(row["vector"]) == 384 for row in rows)
+    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
