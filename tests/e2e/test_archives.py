@@ -1,5 +1,6 @@
 """Backup, change, backup, archive, restore, drill, prune, check: on a local folder."""
 
+import itertools
 import json
 import random
 import shutil
@@ -106,36 +107,74 @@ def test_a_flipped_byte_is_named_and_never_restored(vecferry, packages):
     assert digest(vecferry, "local:db/back") == truth
 
 
-def test_killed_anywhere_a_backup_is_whole_or_not_there(vecferry, packages):
-    vecferry.json("backup", packages, "--to", ARCHIVE)
-    libs = ["--where", "section=libs"]
-    vecferry.json("copy", packages, "local:db/libs", *libs)
-    vecferry.json("sync", "local:db/libs", packages, "--delete", "--max-delete=100%", "--yes")
-    before = vecferry.folder / "before"
-    shutil.copytree(vecferry.folder / "kept", before)
-    killed = 0
-    while True:
-        shutil.rmtree(vecferry.folder / "kept")
-        shutil.copytree(before, vecferry.folder / "kept")
+def killed_everywhere(vecferry, *args):
+    """Run `args` on copies of the archive, killed at its first, second… point; yields after each.
+
+    Ends when a run comes to its end.
+    """
+    kept, before = vecferry.folder / "kept", vecferry.folder / "before"
+    shutil.copytree(kept, before)
+    for number in itertools.count(1):
+        shutil.rmtree(kept)
+        shutil.copytree(before, kept)
         done = subprocess.run(
-            [vecferry.binary, "backup", packages, "--to", ARCHIVE],
+            [vecferry.binary, *args],
             cwd=vecferry.folder,
-            env=vecferry.environment() | {"VECFERRY_KILL_POINT": f"#{killed + 1}"},
+            env=vecferry.environment() | {"VECFERRY_KILL_POINT": f"#{number}"},
             capture_output=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-        killed += 1
+        assert vecferry.json("check", ARCHIVE)["sound"], f"after kill {number}"
+        yield number
+    shutil.rmtree(before)
+
+
+def assert_tidy(vecferry, after):
+    checked = vecferry.json("check", ARCHIVE)
+    assert checked["sound"] and not checked["unneeded"], f"after kill {after}"
+
+
+@pytest.fixture
+def two_backups(vecferry, packages):
+    """A backup, and what was left of the collection when all but `libs` was removed from it."""
+    vecferry.json("backup", packages, "--to", ARCHIVE)
+    vecferry.json("copy", packages, "local:db/libs", "--where", "section=libs")
+    vecferry.json("sync", "local:db/libs", packages, "--delete", "--max-delete=100%", "--yes")
+    return packages
+
+
+def test_killed_anywhere_a_backup_is_whole_or_not_there(vecferry, two_backups):
+    killed = 0
+    for killed in killed_everywhere(vecferry, "backup", two_backups, "--to", ARCHIVE):
         assert len(backups(vecferry, "packages")) in (1, 2)
-        assert vecferry.json("check", ARCHIVE)["sound"]
-        vecferry.json("backup", packages, "--to", ARCHIVE)  # the next one cleans up
-        checked = vecferry.json("check", ARCHIVE)
-        assert checked["sound"] and not checked["unneeded"], f"after kill {killed}"
-        assert vecferry.json("verify", f"{ARCHIVE}/packages", packages)["equal"]
+        vecferry.json("backup", two_backups, "--to", ARCHIVE)  # the next one cleans up
+        assert_tidy(vecferry, killed)
+        assert vecferry.json("verify", f"{ARCHIVE}/packages", two_backups)["equal"]
     assert killed > 8
+
+
+def test_killed_anywhere_prune_and_compact_lose_nothing(vecferry, two_backups):
+    vecferry.json("backup", two_backups, "--to", ARCHIVE)
+    truth = digest(vecferry, two_backups)
+    killed = 0
+    for killed in killed_everywhere(vecferry, "compact", f"{ARCHIVE}/packages"):
+        assert len(backups(vecferry, "packages")) == 2
+        assert digest(vecferry, f"{ARCHIVE}/packages") == truth
+        vecferry.json("compact", f"{ARCHIVE}/packages")
+        vecferry.json("prune", ARCHIVE, "--keep-last", 2, "--yes")  # the next one cleans up
+        assert_tidy(vecferry, killed)
+    assert killed >= 2
+    prune = ["prune", ARCHIVE, "--keep-last", "1", "--yes"]
+    for killed in killed_everywhere(vecferry, *prune):
+        assert digest(vecferry, f"{ARCHIVE}/packages") == truth
+        vecferry.json(*prune)
+        assert len(backups(vecferry, "packages")) == 1
+        assert_tidy(vecferry, killed)
+    assert killed >= 2
 
 
 def test_what_scripts_have_left_is_adopted(vecferry, shared):

@@ -198,10 +198,15 @@ def add_index(vecferry):
 
 
 def test_every_kill_point_is_passed(world):
-    """So the tests above have killed at each of them by its number."""
+    """So the tests above have killed at each of them by its number.
+
+    `prune` and `compact` are no operations of the journal: test_archives.py kills them.
+    """
     written = set()
     for module in ("journal", "ops"):
         for source in (ROOT / "src" / "vecferry" / module).glob("*.cpp"):
+            if source.name == "prune.cpp":
+                continue
             written |= set(re.findall(r'VECFERRY_KILL_POINT\("([^"]+)"\)', source.read_text()))
     passed = set()
 
@@ -304,7 +309,7 @@ def test_the_journal_holds_no_secret(vecferry, docs, folder):
     vecferry.json("rename", "local:db/x", "y", "--yes")
     state = folder.parent / "home" / ".local" / "state" / "vecferry"
     assert (state / "journal.db").exists()
-    assert any(name.endswith("backup-0.parquet") for name in tree(state))
+    assert any(name.startswith("archive/segments/") for name in tree(state))
     journal = folder / "named"
     vecferry.json("--journal", journal, "clone", docs, "z")
     assert (journal / "journal.db").exists()

@@ -243,10 +243,9 @@ TEST_F(CollectionsTest, IndexesAreBuiltInTheBackground) {
 TEST_F(CollectionsTest, ADropInterruptsTheBuildingOfIndexes) {
   const auto collections = open();
   for (int round = 0; round < 3; ++round) {
-    ASSERT_TRUE(collections
-                    ->create("c", R"({"vectors":{"size":2,"distance":"Dot"},
-                                      "optimizers_config":{"indexing_threshold":10}})")
-                    .ok());
+    const auto created = collections->create("c", R"({"vectors":{"size":2,"distance":"Dot"},
+                                      "optimizers_config":{"indexing_threshold":10}})");
+    ASSERT_TRUE(created.ok()) << created.ToString();
     const auto collection = collections->find("c").ValueOrDie();
     ASSERT_TRUE(collection->upsert(points(*collection, 0, 20'000)).ok());
     ASSERT_TRUE(collection->patch(R"({"hnsw_config":{"ef_construct":200}})").ok());

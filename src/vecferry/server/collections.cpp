@@ -23,10 +23,11 @@ Status exists(std::string_view name) {
                .what = fmt::format("Wrong input: Collection `{}` already exists!", name)});
 }
 
-// An indexing that a drop interrupted keeps the folder of its name for a moment.
+// The engine goes on with an indexing that a drop interrupted, and keeps the folder of its name
+// until that is built: up to minutes on a slow machine.
 template <typename Try>
 Status until_free(Try&& attempt) {
-  constexpr int kAttempts = 600;
+  constexpr int kAttempts = 6000;
   constexpr std::chrono::milliseconds kPause{50};
   Status status = attempt();
   for (int i = 1; i < kAttempts && !status.ok() && kind_of(status) == ErrorKind::kConflict; ++i) {
