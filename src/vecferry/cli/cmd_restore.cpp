@@ -9,8 +9,8 @@
 #include "vecferry/cli/exit_code.h"
 #include "vecferry/cli/operate.h"
 #include "vecferry/cli/options.h"
+#include "vecferry/cli/restore_aside.h"
 #include "vecferry/ops/archive.h"
-#include "vecferry/ops/copy.h"
 
 namespace vecferry {
 namespace {
@@ -68,29 +68,16 @@ Result<int> drill(const Context& context, const Output& output, const RestoreOpt
   ARROW_ASSIGN_OR_RAISE(const auto manifest,
                         archive->find(backup.collection, backup.when, context.stop));
   ARROW_ASSIGN_OR_RAISE(const auto folder, TemporaryFolder::make("drill"));
-  ARROW_ASSIGN_OR_RAISE(
-      const auto source,
-      places.open_source(backup_location(backup.archive, manifest.collection, manifest.id), {},
-                         context.stop));
-  ARROW_ASSIGN_OR_RAISE(const auto target,
-                        places.open_target("local:" + folder.path().string() + "/drill",
-                                           options.index, context.stop));
-  CopyRequest request{.verb = "drill", .source = source.endpoint(), .target = target.endpoint()};
-  ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(options.memory));
-  ARROW_ASSIGN_OR_RAISE(const auto plan, plan_copy(request, context.stop));
+  RestoreAside request{.verb = "drill",
+                       .archive = backup.archive,
+                       .folder = folder.path().string(),
+                       .build_index = options.index};
+  ARROW_ASSIGN_OR_RAISE(request.memory_bytes, parse_size(options.memory));
   const auto receipt = [&] {
     const ProgressDisplay display(output, progress);
-    return run_copy(plan, progress, context.stop);
+    return restore_aside(request, manifest, places, progress, context.stop);
   }();
   ARROW_RETURN_NOT_OK(receipt.status());
-  if (receipt->digest != manifest.points) {
-    return fail({.kind = ErrorKind::kCorrupt,
-                 .what = fmt::format("the backup gives {} points that are not those it was made "
-                                     "of ({})",
-                                     receipt->digest.count, manifest.points.count),
-                 .where = source.label,
-                 .next = fmt::format("`vecferry check {}`", backup.archive)});
-  }
   output.text(fmt::format(
       "drill {}@{}: restored, read back and equal: {} points, digest {}\n  took      {}; nothing "
       "of it is left\n",
@@ -98,7 +85,7 @@ Result<int> drill(const Context& context, const Output& output, const RestoreOpt
       to_hex(manifest.points.sum), format_seconds(receipt->seconds())));
   output.line({{"type", "result"},
                {"verb", "drill"},
-               {"source", source.label},
+               {"source", backup_location(backup.archive, manifest.collection, manifest.id)},
                {"backup", manifest.id},
                {"points", manifest.points.count},
                {"verified", true},

@@ -85,7 +85,8 @@ Result<std::shared_ptr<arrow::Schema>> Collection::schema() const {
 }
 
 Status Collection::check_writable() const {
-  return read_only_ ? refused("this server is read-only") : Status::OK();
+  return read_only_ ? refused(fmt::format("collection `{}` is served read-only", name_))
+                    : Status::OK();
 }
 
 Result<local::SharedShard> Collection::open_shard(bool to_write) {

@@ -39,13 +39,15 @@ class Collection {
   std::shared_ptr<const CollectionConfig> config() const;
   /// Of all its points, for `PointsBuilder`.
   Result<std::shared_ptr<arrow::Schema>> schema() const;
+  /// Errors: kRefused when it is read-only.
+  Status check_writable() const;
 
   /// The `result` of GET /collections/{c}.
   Result<std::string> info();
   /// Body of PATCH /collections/{c}.
   Status patch(std::string_view body);
 
-  /// Whole points; an existing one is replaced. Errors: kUsage, kRefused for a read-only server.
+  /// Whole points; an existing one is replaced. Errors: kUsage, kRefused when it is read-only.
   Result<UpdateResult> upsert(const std::shared_ptr<arrow::RecordBatch>& points,
                               const UpsertArgs& args = {});
   /// One element of `operations` of POST …/points/batch, but for `upsert`: {"delete":{…}},
@@ -95,7 +97,6 @@ class Collection {
   Result<Use> use_to_write();
   Result<local::SharedShard> open_shard(bool to_write);
   UpdateResult numbered(bool wait);
-  Status check_writable() const;
   Status store(CollectionConfig config);
   Status check_vector_names(const Selection& selection) const;
   Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> allowed(

@@ -47,8 +47,8 @@ Result<std::string> text_member(const Json& json, const char* key) {
 
 }  // namespace
 
-Collections::Collections(std::vector<Place> places, const CollectionsOptions& options)
-    : options_(options), places_(std::move(places)) {}
+Collections::Collections(std::vector<Place> places, CollectionsOptions options)
+    : options_(std::move(options)), places_(std::move(places)) {}
 
 Collections::~Collections() {
   optimiser_.reset();
@@ -59,7 +59,7 @@ Collections::~Collections() {
 
 Result<std::unique_ptr<Collections>> Collections::open(const std::vector<fs::path>& places,
                                                        const CollectionsOptions& options) {
-  if (places.empty()) {
+  if (places.empty() && options.read_only_places.empty()) {
     return fail({.kind = ErrorKind::kUsage,
                  .what = "no place to serve",
                  .next = "name a folder, as in `vecferry serve local:DIR`"});
@@ -70,9 +70,16 @@ Result<std::unique_ptr<Collections>> Collections::open(const std::vector<fs::pat
     ARROW_RETURN_NOT_OK(local->hold(options.read_only));
     opened.push_back(std::move(local));
   }
-  std::unique_ptr<Collections> collections(new Collections(std::move(opened), options));
+  for (const auto& place : options.read_only_places) {
+    ARROW_ASSIGN_OR_RAISE(auto local, local::LocalPlace::get(place));
+    ARROW_RETURN_NOT_OK(local->hold(true));
+    opened.push_back(std::move(local));
+  }
+  CollectionsOptions chosen = options;
+  chosen.read_only = options.read_only || places.empty();
+  std::unique_ptr<Collections> collections(new Collections(std::move(opened), std::move(chosen)));
   ARROW_RETURN_NOT_OK(collections->load());
-  if (options.optimise && !options.read_only) {
+  if (options.optimise && !collections->read_only()) {
     auto* self = collections.get();
     collections->optimiser_ = std::make_unique<Optimiser>([self] {
       std::vector<std::shared_ptr<Collection>> all;
@@ -93,7 +100,7 @@ Status Collections::load() {
     for (const auto& name : names) {
       ARROW_ASSIGN_OR_RAISE(auto config, place->config(name));
       const auto made = collections_.emplace(
-          name, std::make_shared<Collection>(place, name, std::move(config), options_.read_only));
+          name, std::make_shared<Collection>(place, name, std::move(config), !writable(place)));
       if (!made.second) {
         return fail({.kind = ErrorKind::kConflict,
                      .what = fmt::format("collection '{}' is in two of the places", name),
@@ -143,6 +150,11 @@ Status Collections::check_writable() const {
   return options_.read_only ? refused("this server is read-only") : Status::OK();
 }
 
+bool Collections::writable(const Place& place) const {
+  const auto behind = places_.end() - static_cast<ptrdiff_t>(options_.read_only_places.size());
+  return !options_.read_only && std::find(places_.begin(), behind, place) != behind;
+}
+
 Status Collections::create(std::string_view name, std::string_view body) {
   ARROW_RETURN_NOT_OK(parse_body(body).status());
   ARROW_ASSIGN_OR_RAISE(const auto config, in_qdrants_words(wire::config_of_create(body)));
@@ -190,6 +202,7 @@ Result<bool> Collections::drop(std::string_view name) {
       return false;
     }
     dropped = found->second;
+    ARROW_RETURN_NOT_OK(dropped->check_writable());
     collections_.erase(found);
     std::erase_if(aliases_, [&](const auto& alias) { return alias.second == name; });
   }
@@ -224,10 +237,13 @@ Status Collections::change_alias(const std::string& alias,
       if (collections_.contains(alias)) {
         return server::exists(alias);
       }
+      ARROW_RETURN_NOT_OK(target->second->check_writable());
       to = target->second->place();
     }
     if (const auto old = aliases_.find(alias); old != aliases_.end()) {
-      from = collections_.find(old->second)->second->place();
+      const auto& holder = collections_.find(old->second)->second;
+      ARROW_RETURN_NOT_OK(holder->check_writable());
+      from = holder->place();
     }
   }
   if (from != nullptr && from != to) {
@@ -321,6 +337,9 @@ Status Collections::adopt(std::string_view name, const CollectionConfig& config,
     }
     const auto found = collections_.find(name);
     old = found == collections_.end() ? nullptr : found->second;
+  }
+  if (old != nullptr) {
+    ARROW_RETURN_NOT_OK(old->check_writable());
   }
   const Place place = place_of(name);
   const auto adopt = [&] { return place->adopt(name, config, made); };

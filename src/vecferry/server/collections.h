@@ -21,10 +21,12 @@ class Optimiser;
 struct CollectionsOptions {
   bool read_only = false;
   bool optimise = true;  ///< build indexes in the background
+  /// More places, whose collections can be read and no more.
+  std::vector<std::filesystem::path> read_only_places{};
 };
 
 /// What one server serves: the collections of one or several local places. New ones go to the
-/// first place. Holds the places' locks as long as it lives.
+/// first place that can be written. Holds the places' locks as long as it lives.
 /// Thread: safe for concurrent use. Errors as in server/collection.h.
 class Collections {
  public:
@@ -36,6 +38,7 @@ class Collections {
   Collections(const Collections&) = delete;
   Collections& operator=(const Collections&) = delete;
 
+  /// Nothing at all can be changed.
   bool read_only() const { return options_.read_only; }
 
   /// Names, sorted.
@@ -62,7 +65,7 @@ class Collections {
   Status adopt(std::string_view name, const CollectionConfig& config,
                const std::filesystem::path& made);
   /// A folder for unpacking on the file system of a collection (that there is, or will be); what is
-  /// left in it goes at the next start. Errors: kRefused when read-only, kIo.
+  /// left in it goes at the next start. Errors: kRefused for a read-only server, kIo.
   Result<std::filesystem::path> scratch_folder(std::string_view name) const;
   /// Where a collection's snapshots lie, whether there are any or not.
   std::filesystem::path snapshots_folder(std::string_view name) const;
@@ -71,14 +74,15 @@ class Collections {
   using Place = std::shared_ptr<local::LocalPlace>;
   using ByName = std::map<std::string, std::shared_ptr<Collection>, std::less<>>;
 
-  Collections(std::vector<Place> places, const CollectionsOptions& options);
+  Collections(std::vector<Place> places, CollectionsOptions options);
   Status load();
   Status check_writable() const;
   Status change_alias(const std::string& alias, const std::optional<std::string>& collection);
   Place place_of(std::string_view name) const;
+  bool writable(const Place& place) const;
 
   const CollectionsOptions options_;
-  const std::vector<Place> places_;
+  const std::vector<Place> places_;  // the read-only ones behind the others
   mutable std::shared_mutex mutex_;  // guards what follows
   ByName collections_;
   local::Aliases aliases_;

@@ -21,9 +21,11 @@ Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
   auto impl = std::make_unique<Impl>();
-  ARROW_ASSIGN_OR_RAISE(impl->collections,
-                        Collections::open(options.places, {.read_only = options.read_only,
-                                                           .optimise = options.optimise}));
+  ARROW_ASSIGN_OR_RAISE(
+      impl->collections,
+      Collections::open(options.places, {.read_only = options.read_only,
+                                         .optimise = options.optimise,
+                                         .read_only_places = options.read_only_places}));
   ARROW_ASSIGN_OR_RAISE(impl->rest,
                         RestServer::start(impl->collections.get(),
                                           {.host = options.host,

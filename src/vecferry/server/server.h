@@ -14,6 +14,8 @@ namespace vecferry::server {
 
 struct ServerOptions {
   std::vector<std::filesystem::path> places{};
+  /// More places, whose collections can be read and no more.
+  std::vector<std::filesystem::path> read_only_places{};
   std::string host = "127.0.0.1";
   int http_port = 6333;                               ///< 0: any free one
   std::optional<std::string> grpc{"127.0.0.1:6334"};  ///< host and port; none: no gRPC

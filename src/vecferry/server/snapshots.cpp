@@ -263,6 +263,7 @@ Status check_checksum(std::string_view checksum) {
 
 Result<wire::SnapshotInfo> create_snapshot(Collections& collections, const SnapshotScope& scope) {
   ARROW_ASSIGN_OR_RAISE(const auto collection, collection_of(collections, scope));
+  ARROW_RETURN_NOT_OK(collection->check_writable());
   ARROW_ASSIGN_OR_RAISE(const auto scratch, Scratch::make(collections, collection->name()));
   const fs::path folder = folder_of(collections, *collection, scope);
   std::error_code error;
@@ -313,9 +314,8 @@ Result<fs::path> find_snapshot(Collections& collections, const SnapshotScope& sc
 
 Status delete_snapshot(Collections& collections, const SnapshotScope& scope,
                        std::string_view name) {
-  if (collections.read_only()) {
-    return refused("this server is read-only");
-  }
+  ARROW_ASSIGN_OR_RAISE(const auto collection, collection_of(collections, scope));
+  ARROW_RETURN_NOT_OK(collection->check_writable());
   ARROW_ASSIGN_OR_RAISE(const fs::path file, find_snapshot(collections, scope, name));
   std::error_code error;
   fs::remove(file, error);
