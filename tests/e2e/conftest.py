@@ -138,4 +138,4 @@ def name(server):
     """The name of a collection that is not there, and will not be afterwards."""
     name = f"e2e-{uuid.uuid4()}"
     yield name
-    httpx.delete(f"{server.url}/collections/{name}", timeout=60).raise_for_status()
+    httpx.delete(f"{server.url}/collections/{name}", timeout=300).raise_for_status()

@@ -97,7 +97,7 @@ class _RestHandler(http.server.BaseHTTPRequestHandler):
                 self._send(status, answer)
 
     def _forward(self, body):
-        upstream = http.client.HTTPConnection(self.server.upstream, timeout=60)
+        upstream = http.client.HTTPConnection(self.server.upstream, timeout=300)
         headers = {
             key: value
             for key, value in self.headers.items()
@@ -187,9 +187,9 @@ class FaultyGrpc(grpc.GenericRpcHandler):
         forward = self._channel.unary_unary(method)
         key = [(k, v) for k, v in context.invocation_metadata() if k in ("api-key",)]
         try:
-            answer = forward(request, metadata=key, timeout=60)
+            answer = forward(request, metadata=key, timeout=300)
             if fault == "twice":
-                answer = forward(request, metadata=key, timeout=60)
+                answer = forward(request, metadata=key, timeout=300)
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
         if fault in ("lost", "truncated"):

@@ -62,7 +62,7 @@ def start_serve(start, *args):
         "--json", "serve", *args, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0",
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    line = read_until(process.stdout.fileno(), rb"\n", 30).decode()
+    line = read_until(process.stdout.fileno(), rb"\n", 120).decode()
     ready = json.loads(line)
     return process, Server(ready["http"], int(ready["grpc"].rpartition(":")[2]))
 
@@ -70,5 +70,5 @@ def start_serve(start, *args):
 def stop_serve(process):
     """End it as a person does; it has to go by itself and without an error."""
     process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr.decode()

@@ -14,7 +14,7 @@ import zstandard
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "postgresql-docs.json"
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def read_until(stream, wanted, deadline_s):
     return seen
 
 
-def wait_for(condition, deadline_s=30):
+def wait_for(condition, deadline_s=120):
     """Until `condition()` holds; looks often, fails at the deadline."""
     deadline = time.monotonic() + deadline_s
     while not condition():

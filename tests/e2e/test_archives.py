@@ -234,3 +234,26 @@ def test_a_backup_is_read_without_this_program(vecferry, packages):
     assert not any(row["deleted"] for row in rows)
     assert all(len(row["vector"]) == 384 for row in rows)
     assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+
+
+def test_backups_have_short_names(vecferry, two_backups):
+    """NAME@WHEN alone is a backup in the archive that `backup` writes to by default."""
+    vecferry.json("backup", two_backups)
+    vecferry.json("sync", "local:db/libs", two_backups, "--delete", "--max-delete=100%", "--yes")
+    vecferry.json("copy", two_backups, "local:db/few", "--limit", 5)
+    vecferry.json("sync", "local:db/few", two_backups, "--delete", "--max-delete=100%", "--yes")
+    vecferry.json("backup", two_backups)
+    info = vecferry.json("info", two_backups)
+    (listed,) = vecferry.json("archives")["collections"]
+    before, after = (backup["id"] for backup in listed["backups"])
+    found = vecferry.run("--json", "diff", f"packages@{before}", f"packages@{after}", code=3).result
+    assert (found["points_b"], found["missing"]) == (5, found["points_a"] - 5)
+    described = vecferry.json("info", f"packages@{before}")
+    assert described["points_count"] == found["points_a"]
+    assert described["config"] == info["config"]
+    assert [backup["id"] for backup in described["backups"]] == [before, after]
+    assert described["archived"] is None
+    error = vecferry.fails("diff", f"packages@{before}", "packages@2001-01-01", code=(1, 5))
+    assert error["kind"] == "not_found"
+    error = vecferry.fails("info", f"pakages@{before}", code=(1, 5))
+    assert "packages" in error["what"] + error["next"]

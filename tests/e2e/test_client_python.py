@@ -394,14 +394,14 @@ def test_snapshots_are_made_listed_fetched_and_recovered(client, server, docs):
     made = client.create_snapshot(docs, wait=True)
     assert [found.name for found in client.list_snapshots(docs)] == [made.name]
     path = f"{server.url}/collections/{docs}/snapshots"
-    fetched = httpx.get(f"{path}/{made.name}", timeout=60).raise_for_status().content
+    fetched = httpx.get(f"{path}/{made.name}", timeout=300).raise_for_status().content
     assert len(fetched) == made.size
     copy = f"{docs}-copy"
     try:
         httpx.post(
             f"{server.url}/collections/{copy}/snapshots/upload?priority=snapshot&wait=true",
             files={"snapshot": (made.name, fetched)},
-            timeout=60,
+            timeout=300,
         ).raise_for_status()
         assert all_points(client, copy, with_vectors=True) == all_points(
             client, docs, with_vectors=True
@@ -433,7 +433,7 @@ def test_the_service_tells_of_itself(server):
         assert told.app.version == client.info().version
         assert told.app.startup.year >= 2026
     for path in ("healthz", "livez", "readyz", "metrics"):
-        assert httpx.get(f"{server.url}/{path}", timeout=60).status_code == 200
+        assert httpx.get(f"{server.url}/{path}", timeout=300).status_code == 200
 
 
 def test_mistakes_are_refused_in_the_servers_ids_of(client, docs):

@@ -53,7 +53,7 @@ def test_two_copies_into_one_new_collection(vecferry, folder, start, large, docs
     wait_for(lambda: tree(folder) != before)
     error = vecferry.fails("copy", docs, "local:db/fed", code=(1, 7))
     assert error["kind"] in ("exists", "conflict")
-    _, message = process.communicate(timeout=60)
+    _, message = process.communicate(timeout=300)
     assert process.returncode == 0, message
     assert vecferry.json("info", "local:db/fed")["points_count"] == 40_000
 

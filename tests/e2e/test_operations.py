@@ -114,7 +114,7 @@ def run_killed(vecferry, point, *args):
         cwd=vecferry.folder,
         env=vecferry.environment() | {"VECFERRY_KILL_POINT": point},
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
@@ -217,7 +217,7 @@ def test_every_kill_point_is_passed(world):
             cwd=vecferry.folder,
             env=environment,
             capture_output=True,
-            timeout=60,
+            timeout=300,
             check=True,
         )
         passed.update(re.findall(r"kill point (\S+)", done.stderr.decode()))

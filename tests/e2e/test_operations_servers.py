@@ -107,5 +107,5 @@ def test_two_runs_on_one_target_do_not_meet(vecferry, start, place, large):
     wait_for(lambda: newest(vecferry)["verb"] == "clone" or first.poll() is not None)
     error = vecferry.fails("clone", f"{place}/docs", "copy", code=(1, 7))
     assert error["kind"] in ("conflict", "exists")
-    assert first.wait(timeout=60) == 0
+    assert first.wait(timeout=300) == 0
     assert vecferry.json("verify", f"{place}/large", f"{place}/copy")["equal"]

@@ -364,7 +364,7 @@ def test_after_a_kill_nothing_is_asked_for_twice(vecferry, plain, endpoint, star
     words = ("import", plain, "local:db/docs", "--reembed", "--embed-url", endpoint.url,
              "--embed-batch", "20")  # fmt: skip
     process = start(*words)
-    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert process.wait(timeout=300) == -signal.SIGKILL
     asked = list(endpoint.texts)
     # The first two were answered; of the two in flight none need have been.
     done = [text for request in endpoint.requests[:1] for text in request["input"]]
@@ -395,7 +395,7 @@ def test_an_interrupt_ends_it_at_once(plain, endpoint, start, folder):
     started.append(
         start("import", plain, "local:db/docs", "--reembed", "--embed-url", endpoint.url)
     )
-    assert started[0].wait(timeout=60) == 130
+    assert started[0].wait(timeout=300) == 130
     assert not (folder / "db").exists()
 
 
@@ -497,7 +497,7 @@ def test_a_killed_run_takes_its_program_along(vecferry, plain, folder, start):
     process = start(
         "import", plain, "local:db/docs", "--reembed", "--embed-cmd", program(folder, body)
     )
-    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert process.wait(timeout=300) == -signal.SIGKILL
     wait_for((folder / "ended").exists)
 
 

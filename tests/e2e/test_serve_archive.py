@@ -86,7 +86,7 @@ def test_beside_a_place_that_takes_writes(vecferry, start, kept):
 def test_a_killed_server_leaves_nothing_for_long(vecferry, start, kept):
     process, _ = start_serve(start, ARCHIVE)
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=60)
+    process.wait(timeout=300)
     left = folder_of_server(vecferry)
     assert left != []
     process, _ = start_serve(start, ARCHIVE)

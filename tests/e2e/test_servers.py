@@ -23,7 +23,7 @@ def name_servers(vecferry, **servers):
 
 def config_of(server, name):
     """Settings and payload indexes as a server tells them; what only it knows left out."""
-    told = httpx.get(f"{server.url}/collections/{name}", timeout=60).raise_for_status().json()
+    told = httpx.get(f"{server.url}/collections/{name}", timeout=300).raise_for_status().json()
     indexes = {
         path: {key: value for key, value in index.items() if key != "points"}
         for path, index in told["result"]["payload_schema"].items()
@@ -74,7 +74,7 @@ def served_large(vecferry, start, large):
 
 def count_at(server):
     body = {"exact": True}
-    answer = httpx.post(f"{server.url}/collections/large/points/count", json=body, timeout=60)
+    answer = httpx.post(f"{server.url}/collections/large/points/count", json=body, timeout=300)
     return answer.json()["result"]["count"] if answer.status_code == 200 else 0
 
 
@@ -154,7 +154,7 @@ def real_name():
         pytest.skip("needs VECFERRY_TEST_QDRANT_URL")
     name = f"e2e-{uuid.uuid4()}"
     yield name
-    httpx.delete(f"{REAL_SERVER}/collections/{name}", timeout=60).raise_for_status()
+    httpx.delete(f"{REAL_SERVER}/collections/{name}", timeout=300).raise_for_status()
 
 
 @pytest.mark.parametrize("of", ["collection", "shard"])
@@ -163,15 +163,15 @@ def test_a_snapshot_that_we_made_works_in_a_real_server(vecferry, start, docs, r
     name_servers(vecferry, served=served)
     collection, target = f"{served.url}/collections/docs", f"{REAL_SERVER}/collections/{real_name}"
     if of == "collection":
-        made = httpx.post(f"{collection}/snapshots", timeout=60).json()["result"]
-        packed = httpx.get(f"{collection}/snapshots/{made['name']}", timeout=60).content
+        made = httpx.post(f"{collection}/snapshots", timeout=300).json()["result"]
+        packed = httpx.get(f"{collection}/snapshots/{made['name']}", timeout=300).content
         upload = f"{target}/snapshots/upload"
     else:
         vecferry.json("copy", "served/docs", f"{REAL_SERVER}/{real_name}", "--limit", "0")
-        packed = httpx.get(f"{collection}/shards/0/snapshot", timeout=60).content
+        packed = httpx.get(f"{collection}/shards/0/snapshot", timeout=300).content
         upload = f"{target}/shards/0/snapshots/upload"
     answer = httpx.post(
-        f"{upload}?priority=snapshot&wait=true", files={"snapshot": packed}, timeout=60
+        f"{upload}?priority=snapshot&wait=true", files={"snapshot": packed}, timeout=300
     )
     assert answer.status_code == 200, answer.text
     assert vecferry.json("verify", "served/docs", f"{REAL_SERVER}/{real_name}")["equal"]
@@ -179,10 +179,10 @@ def test_a_snapshot_that_we_made_works_in_a_real_server(vecferry, start, docs, r
     # What is written later takes effect, too.
     def count(**wanted):
         body = {"exact": True, **wanted}
-        return httpx.post(f"{target}/points/count", json=body, timeout=60).json()["result"]["count"]
+        return httpx.post(f"{target}/points/count", json=body, timeout=300).json()["result"]["count"]
 
     point = {"payload": {"later": True}, "filter": {}}
-    httpx.post(f"{target}/points/payload?wait=true", json=point, timeout=60).raise_for_status()
+    httpx.post(f"{target}/points/payload?wait=true", json=point, timeout=300).raise_for_status()
     later = {"must": [{"key": "later", "match": {"value": True}}]}
     assert count(filter=later) == count() > 0
     stop_serve(process)

@@ -30,9 +30,9 @@ def change(start, collection="a"):
         for i in range(ADDED)
     ]
     url = f"{server.url}/collections/{collection}/points"
-    httpx.put(f"{url}?wait=true", json={"points": points}, timeout=60).raise_for_status()
+    httpx.put(f"{url}?wait=true", json={"points": points}, timeout=300).raise_for_status()
     gone = [100 * i + 7 for i in range(DELETED)]
-    httpx.post(f"{url}/delete?wait=true", json={"points": gone}, timeout=60).raise_for_status()
+    httpx.post(f"{url}/delete?wait=true", json={"points": gone}, timeout=300).raise_for_status()
     stop_serve(process)
 
 
@@ -99,7 +99,7 @@ def test_watch_keeps_going(vecferry, start, pair):
         line = process.stdout.readline()
         assert line, "it ended"
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 143, "it went on until it was told to stop"
     assert vecferry.json("verify", a, b)["equal"]
 
@@ -126,7 +126,7 @@ def test_settings_on_request(vecferry, start, docs):
     httpx.put(
         f"{server.url}/collections/docs/index?wait=true",
         json={"field_name": "topic", "field_schema": "keyword"},
-        timeout=60,
+        timeout=300,
     ).raise_for_status()
     stop_serve(process)
     assert vecferry.json("sync", docs, "local:db/other")["nothing_to_do"]

@@ -15,6 +15,7 @@
 #include "vecferry/archive/sha256.h"
 #include "vecferry/archive/sweep.h"
 #include "vecferry/base/kill_point.h"
+#include "vecferry/base/near_miss.h"
 
 namespace vecferry {
 namespace {
@@ -278,8 +279,11 @@ Result<Manifest> Repository::find(const std::string& collection, std::string_vie
                                   StopToken stop) const {
   ARROW_ASSIGN_OR_RAISE(const auto ids, backups(collection, stop));
   if (ids.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const auto names, collections(stop));
+    const std::vector<std::string_view> views(names.begin(), names.end());
     return fail({.kind = ErrorKind::kNotFound,
-                 .what = fmt::format("no backup of '{}' in this archive", collection),
+                 .what = fmt::format("no backup of '{}' in this archive{}", collection,
+                                     did_you_mean(collection, views)),
                  .where = label_,
                  .next = fmt::format("`vecferry archives {}` lists what there is", label_)});
   }

@@ -1,6 +1,10 @@
 #include "vecferry/cli/archives.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "vecferry/cli/operate.h"
+#include "vecferry/ops/archive.h"
 
 namespace vecferry {
 namespace {
@@ -49,6 +53,18 @@ Result<TypedBackup> typed_backup(const Context& context, const PlaceNames& names
   ARROW_ASSIGN_OR_RAISE(backup.archive, archive_address(to_string(location.place)));
   split_when(location.collection, &backup);
   return backup;
+}
+
+Result<std::string> with_backup_names(const Context& context, const PlaceNames& names,
+                                      const std::string& text) {
+  const size_t at = text.rfind('@');
+  std::error_code ignored;
+  if (at == std::string::npos || at == 0 || text.find_first_of("/:") < at ||
+      std::filesystem::exists(text, ignored)) {
+    return text;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto backup, typed_backup(context, names, text, ""));
+  return backup_location(backup.archive, backup.collection, backup.when);
 }
 
 }  // namespace vecferry

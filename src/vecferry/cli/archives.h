@@ -27,4 +27,9 @@ struct TypedBackup {
 Result<TypedBackup> typed_backup(const Context& context, const PlaceNames& names,
                                  const std::string& text, const std::string& from);
 
+/// What `verify`, `diff` and `info` take: a bare NAME@WHEN is a backup in the archive that `backup`
+/// writes to by default, unless there is such a file; everything else stays as it is.
+Result<std::string> with_backup_names(const Context& context, const PlaceNames& names,
+                                      const std::string& text);
+
 }  // namespace vecferry

@@ -5,40 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "vecferry/cli/archives.h"
+#include "vecferry/cli/backup_list.h"
 #include "vecferry/cli/exit_code.h"
 
 namespace vecferry {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json backup_json(const Manifest& manifest) {
-  return {{"id", manifest.id},
-          {"time", manifest.time},
-          {"points_count", manifest.points.count},
-          {"digest", to_hex(manifest.points.sum)},
-          {"source", manifest.source},
-          {"route", manifest.route},
-          {"consistency", to_string(manifest.consistency)},
-          {"parent", manifest.parent ? Json(*manifest.parent) : Json(nullptr)},
-          {"added", manifest.added},
-          {"changed", manifest.changed},
-          {"removed", manifest.removed},
-          {"bytes", manifest.bytes()},
-          {"native", manifest.native.has_value()}};
-}
-
-std::string backup_line(const Manifest& manifest, bool newest, bool holds_archived) {
-  return fmt::format(
-      "  {}  {:>12} points  {:>10}  {}{}\n", manifest.id, format_count(manifest.points.count),
-      format_bytes(manifest.bytes()),
-      manifest.parent ? fmt::format("+{} ~{} -{}", format_count(manifest.added),
-                                    format_count(manifest.changed), format_count(manifest.removed))
-                      : std::string("whole"),
-      holds_archived ? "  archived"
-      : newest       ? "  newest"
-                     : "");
-}
 
 Result<int> list_archive(const Context& context, const Output& output, const std::string& typed) {
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
@@ -49,24 +22,11 @@ Result<int> list_archive(const Context& context, const Output& output, const std
   Json listed = Json::array();
   std::string text = fmt::format("{}{}\n", address, archive->encrypted() ? " (encrypted)" : "");
   for (const auto& name : collections) {
-    ARROW_ASSIGN_OR_RAISE(const auto mark, archive->mark(name));
-    ARROW_ASSIGN_OR_RAISE(const auto ids, archive->backups(name, context.stop));
-    text += fmt::format(
-        "{}{}\n", name,
-        mark ? fmt::format("  archived {} from {}", mark->time, mark->source) : std::string());
-    Json backups = Json::array();
-    for (const auto& id : ids) {
-      ARROW_ASSIGN_OR_RAISE(const auto manifest, archive->manifest(name, id));
-      backups.push_back(backup_json(manifest));
-      text += backup_line(manifest, id == ids.back(), mark && mark->backup == id);
-    }
-    listed.push_back({{"name", name},
-                      {"archived", mark ? Json({{"time", mark->time},
-                                                {"source", mark->source},
-                                                {"backup", mark->backup},
-                                                {"operation", mark->operation}})
-                                        : Json(nullptr)},
-                      {"backups", std::move(backups)}});
+    ARROW_ASSIGN_OR_RAISE(const auto kept, list_backups(*archive, name, context.stop));
+    text += fmt::format("{}{}", name, to_text(kept));
+    Json entry = {{"name", name}};
+    entry.update(to_json(kept));
+    listed.push_back(std::move(entry));
   }
   if (collections.empty()) {
     output.note(fmt::format("vecferry: no backups in {}\n", address));

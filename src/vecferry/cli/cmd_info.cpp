@@ -3,7 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "vecferry/cli/archives.h"
+#include "vecferry/cli/backup_list.h"
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/exit_code.h"
 #include "vecferry/cli/places.h"
@@ -22,9 +25,23 @@ std::string describe_vector(const VectorSpec& spec) {
                          : fmt::format(", {}", to_string(spec.distance)));
 }
 
+// None for what is no backup.
+Result<std::optional<BackupList>> backups_of(const Context& context, const PlaceNames& names,
+                                             const std::string& location) {
+  const auto place = parse_location(names.resolve(location));
+  if (!place.ok() || place->place.kind != PlaceKind::kArchive) {
+    return std::nullopt;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto backup, typed_backup(context, names, location, ""));
+  ARROW_ASSIGN_OR_RAISE(const auto archive, open_repository(names, backup.archive,
+                                                            RepositoryMode::kOpen, context.stop));
+  return list_backups(*archive, backup.collection, context.stop);
+}
+
 Result<int> show(const Context& context, const Output& output, const std::string& text) {
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
-  ARROW_ASSIGN_OR_RAISE(const auto opened, open_location(names, text, {.stop = context.stop}));
+  ARROW_ASSIGN_OR_RAISE(const auto location, with_backup_names(context, names, text));
+  ARROW_ASSIGN_OR_RAISE(const auto opened, open_location(names, location, {.stop = context.stop}));
   auto described = opened.backend->describe(opened.collection, context.stop);
   if (!described.ok()) {
     return with_nearest_name(described.status(), *opened.backend, opened.collection, context.stop);
@@ -44,16 +61,19 @@ Result<int> show(const Context& context, const Output& output, const std::string
   for (const auto& alias : config.aliases) {
     body += fmt::format("  alias     {}\n", alias);
   }
-  output.text(fmt::format("{}\n  points    {}\n{}  settings  {}\n", opened.label,
-                          format_count(count), body, config.settings_json));
-  output.line({{"type", "result"},
-               {"verb", "info"},
-               {"name", opened.collection},
-               {"place", opened.place},
-               {"points_count", count},
-               {"config", Json::parse(config.settings_json, nullptr, false)},
-               {"payload_schema", schema},
-               {"aliases", config.aliases}});
+  ARROW_ASSIGN_OR_RAISE(const auto kept, backups_of(context, names, location));
+  output.text(fmt::format("{}\n  points    {}\n{}  settings  {}\n{}", opened.label,
+                          format_count(count), body, config.settings_json,
+                          kept ? "backups" + to_text(*kept) : std::string()));
+  Json line = {
+      {"type", "result"},          {"verb", "info"},
+      {"name", opened.collection}, {"place", opened.place},
+      {"points_count", count},     {"config", Json::parse(config.settings_json, nullptr, false)},
+      {"payload_schema", schema},  {"aliases", config.aliases}};
+  if (kept) {
+    line.update(to_json(*kept));
+  }
+  output.line(line);
   return kExitDone;
 }
 

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "vecferry/cli/archives.h"
 #include "vecferry/cli/exit_code.h"
 #include "vecferry/cli/places.h"
 #include "vecferry/ops/explain.h"
@@ -118,8 +119,10 @@ Result<int> run_comparison(const Context& context, const Output& output, const s
   ARROW_ASSIGN_OR_RAISE(const Distance distance, distance_of(options.distance));
   place_options.distance = distance;
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
-  ARROW_ASSIGN_OR_RAISE(const auto a, open_location(names, options.a, place_options));
-  ARROW_ASSIGN_OR_RAISE(const auto b, open_location(names, options.b, place_options));
+  ARROW_ASSIGN_OR_RAISE(const auto name_a, with_backup_names(context, names, options.a));
+  ARROW_ASSIGN_OR_RAISE(const auto name_b, with_backup_names(context, names, options.b));
+  ARROW_ASSIGN_OR_RAISE(const auto a, open_location(names, name_a, place_options));
+  ARROW_ASSIGN_OR_RAISE(const auto b, open_location(names, name_b, place_options));
   VerifyRequest request{
       .a = a.endpoint(), .b = b.endpoint(), .options = {.max_ids = options.max_ids}};
   ARROW_ASSIGN_OR_RAISE(request.selection, options.selection.parse());
