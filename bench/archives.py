@@ -112,14 +112,16 @@ def one_round(run, folder, points):
     run("export", "export", "local:db/docs", exported)
     run("first backup", "backup", "local:db/docs", "--to", archive)
     first = size_of(archive)
+    run("restore", "restore", "docs", "local:restored/docs", "--from", archive)
+    shutil.rmtree(folder / "restored")
+    run("import", "import", exported, "local:imported/docs")
     shutil.rmtree(folder / "changed", ignore_errors=True)
     part = ["--limit", points // 100, "--drop-payload", "lang"]
     run(None, "copy", "local:db/docs", "local:changed/docs", *part)
     run(None, "copy", "local:changed/docs", "local:db/docs", "--into-existing")
     run("second backup", "backup", "local:db/docs", "--to", archive)
     second = size_of(archive) - first
-    run("import", "import", exported, "local:imported/docs")
-    run("restore", "restore", "docs", "local:restored/docs", "--from", archive)
+    run("restore layers", "restore", "docs", "local:restored/docs", "--from", archive)
     run(None, "copy", exported, "local:db/docs", "--into-existing", "--limit", points // 100)
     for name in ("archive", "imported", "restored", "journal"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -158,6 +160,7 @@ def main():
         print(f"second backup, bytes beside the first    {second / first:.4f}")
         print(f"size beside vectors and zstd-3 payloads  {first / (vectors + payloads):.3f}")
         print(f"restore, speed beside import             {share('import', 'restore'):.2f}")
+        print(f"restore of two layers, beside import     {share('import', 'restore layers'):.2f}")
     finally:
         shutil.rmtree(folder)
 

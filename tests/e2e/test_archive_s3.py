@@ -1,11 +1,13 @@
 """Archives in a bucket, on a server that speaks S3."""
 
 import os
+import signal
 import subprocess
 import urllib.request
 
 import boto3
 import pytest
+from archive_life import RECORDED, live_through
 from moto.server import ThreadedMotoServer
 from support import TIMEOUT_S, Vecferry
 
@@ -95,6 +97,36 @@ def test_backup_change_backup_restore(vecferry, docs, s3):
     proof = vecferry.json("verify", docs, "local:db/again")
     assert proof["equal"]
     assert first["verified"]
+
+
+@pytest.mark.parametrize("source", RECORDED)
+def test_every_recorded_collection_lives_through_it(vecferry, shared, source):
+    live_through(vecferry, shared / source, ARCHIVE)
+
+
+def test_killed_anywhere_the_bucket_stays_sound(vecferry, docs):
+    """The bucket is not put back between the kills: each run meets what the one before has left."""
+    vecferry.json("backup", docs, "--to", ARCHIVE)
+    vecferry.json("copy", docs, "local:aside/docs", "--limit", 100, "--provenance")
+    vecferry.json("copy", "local:aside/docs", docs, "--into-existing")
+    killed = 0
+    while True:
+        environment = vecferry.environment() | {"VECFERRY_KILL_POINT": f"#{killed + 1}"}
+        done = subprocess.run(
+            [vecferry.binary, "backup", docs, "--to", ARCHIVE],
+            cwd=vecferry.folder,
+            env=environment,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        killed += 1
+        assert vecferry.json("check", ARCHIVE)["sound"], f"after kill {killed}"
+    assert killed > 5
+    assert vecferry.json("verify", f"{ARCHIVE}/docs", docs)["equal"]
 
 
 def test_an_encrypted_archive_in_a_bucket(vecferry, docs, s3):

@@ -3,13 +3,15 @@
 import itertools
 import json
 import random
+import resource
 import shutil
 import signal
 import subprocess
 
 import pyarrow.parquet as pq
 import pytest
-from support import tree
+from archive_life import RECORDED, live_through
+from support import TIMEOUT_S, tree
 
 ARCHIVE = "archive:kept"
 
@@ -257,3 +259,76 @@ def test_backups_have_short_names(vecferry, two_backups):
     assert error["kind"] == "not_found"
     error = vecferry.fails("info", f"pakages@{before}", code=(1, 5))
     assert "packages" in error["what"] + error["next"]
+
+
+def test_several_writers_at_once_spoil_nothing(vecferry, two_backups, start):
+    """Backups of two collections, of one collection twice, and a prune that keeps one of each."""
+    vecferry.json("backup", "local:db/libs", "--to", ARCHIVE)
+    vecferry.json("copy", "local:db/libs", "local:other/libs")
+    vecferry.json("copy", two_backups, "local:third/packages")
+    commands = [
+        ["backup", two_backups, "--to", ARCHIVE],
+        ["backup", "local:other/libs", "--to", ARCHIVE, "--name", "libs-too"],
+        ["backup", "local:third/packages", "--to", ARCHIVE, "--name", "third"],
+        ["prune", ARCHIVE, "--keep-last", "1", "--yes"],
+        ["compact", f"{ARCHIVE}/packages"],
+    ]
+    for _ in range(4):
+        running = [
+            (command, start("--journal", f"j{at}", *command, stderr=subprocess.PIPE))
+            for at, command in enumerate(commands)
+        ]
+        for command, process in running:
+            _, said = process.communicate(timeout=TIMEOUT_S)
+            # 7: somebody else is at work there; 1: what was planned is not so any more.
+            assert process.returncode in (0, 1, 7), said.decode()
+            assert process.returncode == 0 or b"next:" in said, (command, said)
+        checked = vecferry.json("check", ARCHIVE)
+        assert checked["sound"] and checked["strange"] == []
+    for command in commands:
+        vecferry.json(*command)
+    checked = vecferry.json("check", ARCHIVE)
+    assert checked["sound"] and checked["unneeded"] == []
+    for name, truth in (
+        ("packages", two_backups),
+        ("third", two_backups),
+        ("libs-too", "local:db/libs"),
+    ):
+        assert vecferry.json("verify", f"{ARCHIVE}/{name}", truth)["equal"]
+
+
+@pytest.mark.parametrize("limit", [100, 3000, 30_000, 200_000])
+def test_no_space_leaves_what_was_there(vecferry, two_backups, limit):
+    """As a full disk does: no file may grow beyond the limit."""
+    before = digest(vecferry, f"{ARCHIVE}/packages")
+    vecferry.json("copy", two_backups, "local:new/packages", "--provenance")
+    change = ["copy", "local:new/packages", two_backups, "--into-existing"]
+    vecferry.json(*change)
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    journal = ["--journal", "kept-apart"]
+    vecferry.json(*journal, "backup", "local:db/libs", "--to", "elsewhere")  # makes the journal
+    error = vecferry.fails(
+        *journal, "backup", two_backups, "--to", ARCHIVE, code=(1, 4), preexec_fn=limited
+    )
+    assert error["next"]
+    assert len(backups(vecferry, "packages")) == 1
+    assert vecferry.json("check", ARCHIVE)["sound"]
+    assert digest(vecferry, f"{ARCHIVE}/packages") == before
+    vecferry.json("backup", two_backups, "--to", ARCHIVE)
+    assert_tidy(vecferry, limit)
+    assert vecferry.json("verify", f"{ARCHIVE}/packages", two_backups)["equal"]
+
+
+@pytest.mark.parametrize("source", RECORDED)
+def test_every_recorded_collection_lives_through_it(vecferry, shared, source):
+    live_through(vecferry, shared / source, ARCHIVE)
+
+
+def test_an_encrypted_archive_lives_through_it(vecferry, shared, monkeypatch):
+    sealed = vecferry.environment() | {"VECFERRY_KEY": "0f" * 32}
+    monkeypatch.setattr(vecferry, "environment", lambda: sealed)
+    live_through(vecferry, shared / RECORDED[3], ARCHIVE)

@@ -179,7 +179,9 @@ def test_a_snapshot_that_we_made_works_in_a_real_server(vecferry, start, docs, r
     # What is written later takes effect, too.
     def count(**wanted):
         body = {"exact": True, **wanted}
-        return httpx.post(f"{target}/points/count", json=body, timeout=300).json()["result"]["count"]
+        return httpx.post(f"{target}/points/count", json=body, timeout=300).json()["result"][
+            "count"
+        ]
 
     point = {"payload": {"later": True}, "filter": {}}
     httpx.post(f"{target}/points/payload?wait=true", json=point, timeout=300).raise_for_status()

@@ -206,12 +206,13 @@ Result<BackUpOutcome> back_up(const std::shared_ptr<Repository>& repository,
 
 Status remove_backup(const std::shared_ptr<Repository>& repository, const std::string& collection,
                      const std::string& id, StopToken stop) {
-  ARROW_ASSIGN_OR_RAISE(const auto mark,
-                        WriterMark::take(repository, Access::kAlone, "removal of a backup", stop));
+  // Before it waits for others: without a manifest there is nothing, and nobody else will make it.
   const auto manifest = repository->manifest(collection, id);
   if (!manifest.ok()) {
     return kind_of(manifest.status()) == ErrorKind::kNotFound ? Status::OK() : manifest.status();
   }
+  ARROW_ASSIGN_OR_RAISE(const auto mark,
+                        WriterMark::take(repository, Access::kAlone, "removal of a backup", stop));
   ARROW_RETURN_NOT_OK(repository->remove(collection, id));
   VECFERRY_KILL_POINT("archive.removed");
   ARROW_ASSIGN_OR_RAISE(const auto others, all_manifests(*repository, stop));
