@@ -30,7 +30,7 @@ EDGES = {
     "backends/qdrant": ["backend", "wire"],
     "backends/archive": ["backend", "archive"],
     "pipeline": ["backend", "digest", "transform"],
-    "routes": ["pipeline", "engine"],
+    "routes": ["pipeline", "engine", "backends/snapshot"],
     "embed": ["model"],
     "ops": ["routes", "journal", "archive", "embed"],
     "server": ["wire", "engine", "archive", "backends/local", "transform"],
