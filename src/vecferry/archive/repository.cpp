@@ -12,7 +12,7 @@
 #include "arrow/io/interfaces.h"
 #include "vecferry/archive/names.h"
 #include "vecferry/archive/sealed_file.h"
-#include "vecferry/archive/sha256.h"
+#include "vecferry/base/sha256.h"
 #include "vecferry/archive/sweep.h"
 #include "vecferry/base/kill_point.h"
 #include "vecferry/base/near_miss.h"

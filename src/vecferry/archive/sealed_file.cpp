@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "vecferry/archive/sha256.h"
+#include "vecferry/base/sha256.h"
 
 namespace vecferry {
 namespace {

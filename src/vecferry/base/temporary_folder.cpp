@@ -48,6 +48,15 @@ Result<fs::path> temporary_parent() {
 
 Result<TemporaryFolder> TemporaryFolder::make(std::string_view purpose) {
   ARROW_ASSIGN_OR_RAISE(const auto parent, temporary_parent());
+  return make(purpose, parent);
+}
+
+Result<TemporaryFolder> TemporaryFolder::make(std::string_view purpose, const fs::path& parent) {
+  std::error_code error;
+  fs::create_directories(parent, error);
+  if (error) {
+    return system_failure(error.value(), "cannot make a folder", parent.string());
+  }
   const std::string prefix = fmt::format("vecferry-{}-", purpose);
   sweep(parent, prefix);
   std::string pattern =

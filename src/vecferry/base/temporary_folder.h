@@ -7,13 +7,16 @@
 
 namespace vecferry {
 
-/// A folder below the system's temporary folder, gone with the object and all that is in it. Its
-/// name has the process id, so that a later one can sweep away what a killed process left.
-/// Thread: one owner.
+/// A folder below the system's temporary folder, or another one, gone with the object and all that
+/// is in it. Its name has the process id, so that a later one can sweep away what a killed process
+/// left. Thread: one owner.
 class TemporaryFolder {
  public:
   /// `purpose`: a word of its name, "vecferry-PURPOSE-…". Errors: kIo.
   static Result<TemporaryFolder> make(std::string_view purpose);
+  /// The same in `parent`, which is made when it is missing, and stays.
+  static Result<TemporaryFolder> make(std::string_view purpose,
+                                      const std::filesystem::path& parent);
   TemporaryFolder(TemporaryFolder&& other) noexcept;
   TemporaryFolder& operator=(TemporaryFolder&& other) noexcept;
   TemporaryFolder(const TemporaryFolder&) = delete;

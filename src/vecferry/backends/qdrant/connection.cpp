@@ -221,8 +221,11 @@ RestAttempt Connection::rest_once(const RestCall& call, const StopToken& stop) c
   auto reply = http_->send({.method = call.method,
                             .path = call.path,
                             .body = call.body,
+                            .upload = call.upload,
                             .timeout = call.timeout,
-                            .repeatable = call.repeat == Repeat::kSafe},
+                            .stall = call.stall,
+                            .repeatable = call.repeat == Repeat::kSafe,
+                            .sink = call.sink},
                            stop);
   if (!reply.ok()) {
     result.attempt.status = reply.status();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,8 +24,12 @@ struct RestCall {
   std::string method = "GET";
   std::string path{};  ///< with the query
   std::string_view body{};
-  Milliseconds timeout{60000};
+  Milliseconds timeout{60000};  ///< 0: none
   Repeat repeat = Repeat::kSafe;
+  Milliseconds stall{0};  ///< give up when nothing at all moved for so long; 0: never
+  /// Takes the body of a 2xx reply piece by piece. Errors come back as they are.
+  std::function<Status(std::string_view)> sink{};
+  const Upload* upload = nullptr;
 };
 
 /// A REST answer that is an Attempt as well.

@@ -175,6 +175,12 @@ Status HttpClient::perform(CurlConnection& connection, Transfer& transfer,
   curl_easy_setopt(
       easy, CURLOPT_TIMEOUT_MS,
       static_cast<long>(request.timeout.count()));  // NOLINT(google-runtime-int): libcurl's type
+  if (request.stall.count() > 0) {
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
+                     static_cast<long>(  // NOLINT(google-runtime-int): libcurl's type
+                         std::chrono::ceil<std::chrono::seconds>(request.stall).count()));
+  }
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error.data());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::take_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);

@@ -40,6 +40,7 @@ struct HttpRequest {
   std::string_view body{};  ///< JSON; outlives the call
   const Upload* upload = nullptr;
   std::chrono::milliseconds timeout{0};  ///< 0: none
+  std::chrono::milliseconds stall{0};    ///< without any byte either way; 0: no bound
   /// May be sent once more when a kept connection turns out to be dead: all but what must not
   /// happen twice.
   bool repeatable = true;

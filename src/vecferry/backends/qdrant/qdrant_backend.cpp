@@ -14,6 +14,7 @@
 #include "vecferry/backends/qdrant/qdrant_reader_internal.h"
 #include "vecferry/backends/qdrant/qdrant_writer_internal.h"
 #include "vecferry/backends/qdrant/settings_internal.h"
+#include "vecferry/backends/qdrant/snapshots_internal.h"
 #include "vecferry/model/canonical_payload.h"
 #include "vecferry/wire/requests.h"
 #include "vecferry/wire/rest_replies.h"
@@ -37,7 +38,8 @@ class QdrantBackend : public Backend {
             PaceLimits{.points_per_second = connection_->options().max_points_per_second},
             wall_timer())),
         shard_keys_(std::make_shared<ShardKeys>()),
-        known_(std::make_shared<KnownCollections>()) {}
+        known_(std::make_shared<KnownCollections>()),
+        snapshots_(connection_) {}
 
   Capabilities capabilities() const override {
     const int lanes = connection_->options().lanes;
@@ -218,6 +220,8 @@ class QdrantBackend : public Backend {
                        std::move(stop));
   }
 
+  SnapshotStore* snapshots() override { return &snapshots_; }
+
   Result<std::unique_ptr<PointWriter>> open_writer(std::string_view name, StopToken stop) override {
     ARROW_ASSIGN_OR_RAISE(auto facts, known_->ask(*connection_, name, stop));
     bool fresh = facts.unfinished.has_value();
@@ -246,6 +250,7 @@ class QdrantBackend : public Backend {
   std::shared_ptr<Pace> pace_;
   std::shared_ptr<ShardKeys> shard_keys_;
   std::shared_ptr<KnownCollections> known_;
+  QdrantSnapshots snapshots_;
   std::mutex mutex_;
   std::set<std::string> made_here_;  // not finished; guarded by mutex_
 };

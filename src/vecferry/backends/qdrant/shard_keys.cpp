@@ -12,18 +12,18 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json json_of(const std::string& text) {
-  const auto value = parse_shard_key(text);
-  const auto* number = std::get_if<uint64_t>(&value);
-  return number != nullptr ? Json(*number) : Json(std::get<std::string>(value));
-}
-
 bool has(const std::vector<ShardKey>& keys, const std::string& text) {
   return std::any_of(keys.begin(), keys.end(),
                      [&](const ShardKey& key) { return key.text == text; });
 }
 
 }  // namespace
+
+Json shard_key_json(const std::string& text) {
+  const auto value = parse_shard_key(text);
+  const auto* number = std::get_if<uint64_t>(&value);
+  return number != nullptr ? Json(*number) : Json(std::get<std::string>(value));
+}
 
 Result<std::vector<ShardKey>> shard_keys_of(const Connection& connection,
                                             std::string_view collection, const StopToken& stop) {
@@ -55,7 +55,7 @@ Status note_shard_keys(const std::vector<ShardKey>& keys, CollectionConfig* conf
   }
   Json list = Json::array();
   for (const auto& key : keys) {
-    list.push_back({{"shard_key", json_of(key.text)}, {"shards_number", key.shards}});
+    list.push_back({{"shard_key", shard_key_json(key.text)}, {"shards_number", key.shards}});
   }
   settings["params"]["shard_keys"] = std::move(list);
   config->settings_json = settings.dump();
@@ -91,7 +91,7 @@ Status ShardKeys::ensure(const Connection& connection, std::string_view collecti
   }
   ARROW_ASSIGN_OR_RAISE(auto keys, shard_keys_of(connection, collection, stop));
   if (!has(keys, key.text)) {
-    Json body = {{"shard_key", json_of(key.text)}};
+    Json body = {{"shard_key", shard_key_json(key.text)}};
     if (key.shards > 0) {
       body["shards_number"] = key.shards;
     }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ struct ShardKey {
   std::string text{};   ///< as column text
   uint64_t shards = 0;  ///< 0: as many as the collection's `shard_number` says
 };
+
+/// A key as requests have it, from its column text.
+nlohmann::json shard_key_json(const std::string& text);
 
 /// The shard keys of a collection, in the order of their shards.
 Result<std::vector<ShardKey>> shard_keys_of(const Connection& connection,

@@ -3,7 +3,7 @@
 
 #include "arrow/array.h"
 #include "arrow/record_batch.h"
-#include "vecferry/backends/snapshot/merged_reader_internal.h"
+#include "vecferry/backends/snapshot/merged_reader.h"
 #include "vecferry/model/points_builder.h"
 #include "vecferry/model/points_schema.h"
 

@@ -8,7 +8,7 @@
 #include <regex>
 #include <utility>
 
-#include "vecferry/backends/snapshot/merged_reader_internal.h"
+#include "vecferry/backends/snapshot/merged_reader.h"
 #include "vecferry/backends/snapshot/spool_internal.h"
 #include "vecferry/base/durable_file.h"
 #include "vecferry/engine/snapshot.h"

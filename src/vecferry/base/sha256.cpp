@@ -1,4 +1,4 @@
-#include "vecferry/archive/sha256.h"
+#include "vecferry/base/sha256.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
