@@ -27,6 +27,7 @@ Result<OperationPlan> make_plan(const BackupOptions& options, const Context& con
                         .whole = options.whole,
                         .passes = options.passes,
                         .memory_bytes = planning.memory_bytes};
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
   ARROW_ASSIGN_OR_RAISE(request.archive, chosen_archive(context, planning.names, options.archive));
   auto plan = planner(
       request, {.places = planning.places, .progress = planning.progress, .stop = planning.stop});
@@ -54,6 +55,7 @@ CLI::App* add(CLI::App& app, Context& context, const char* name, const char* say
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   add_operate_options(*verb, *options);
+  add_route_options(*verb, options->route, RouteScope::kReads);
   verb->callback([&context, options, planner, verb] {
     if (!verb->get_subcommands().empty()) {
       return;  // its own callback has said what to run

@@ -43,6 +43,7 @@ void add_clone(CLI::App& app, Context& context) {
                    "Follow what changes in a live source meanwhile, in at most so many passes")
       ->type_name("PASSES");
   add_operate_options(*verb, *options);
+  add_route_options(*verb, options->route, RouteScope::kMakes);
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) {
       return operate(
@@ -50,9 +51,11 @@ void add_clone(CLI::App& app, Context& context) {
             ARROW_ASSIGN_OR_RAISE(auto source,
                                   planning.places.typed_source(options->source, {}, planning.stop));
             ARROW_ASSIGN_OR_RAISE(auto target, target_of(options->target, source, planning));
+            ARROW_ASSIGN_OR_RAISE(auto travel, options->route.parse());
             const CloneRequest request{.source = std::move(source),
                                        .target = std::move(target),
                                        .aliases = options->aliases,
+                                       .travel = std::move(travel),
                                        .build_index = options->index,
                                        .follow_up = options->follow_up,
                                        .memory_bytes = planning.memory_bytes};

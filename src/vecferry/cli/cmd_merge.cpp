@@ -30,6 +30,7 @@ Result<MergeRequest> request_of(const MergeOptions& options, const Planning& pla
                        .memory_bytes = planning.memory_bytes};
   ARROW_ASSIGN_OR_RAISE(
       request.rules, parse_merge_rules(options.dedupe, options.on_conflict, options.content_key));
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
   ARROW_ASSIGN_OR_RAISE(request.reading.distance, distance_of(options.distance));
   for (const auto& text : options.rename_vectors) {
     ARROW_ASSIGN_OR_RAISE(auto rename, parse_merge_rename(text, options.sources));
@@ -104,6 +105,7 @@ void add_merge(CLI::App& app, Context& context) {
   verb->add_flag("--index", options->index,
                  "Build the vector index of a local target now, not when it is first needed");
   add_operate_options(*verb, *options);
+  add_route_options(*verb, options->route, RouteScope::kMakes);
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) {
       return merge(context, output, *options);

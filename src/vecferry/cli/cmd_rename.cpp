@@ -29,6 +29,7 @@ void add_rename(CLI::App& app, Context& context) {
   verb->add_flag("--index", options->index,
                  "Build the vector index of a local collection now, not when it is first needed");
   add_operate_options(*verb, *options);
+  add_route_options(*verb, options->route, RouteScope::kMakes);
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) {
       return operate(
@@ -36,11 +37,13 @@ void add_rename(CLI::App& app, Context& context) {
             ARROW_ASSIGN_OR_RAISE(auto source,
                                   planning.places.typed_target(options->source, planning.stop));
             ARROW_ASSIGN_OR_RAISE(auto archive, chosen_archive(context, planning.names, ""));
+            ARROW_ASSIGN_OR_RAISE(auto travel, options->route.parse());
             const RenameRequest request{.source = std::move(source),
                                         .new_name = options->new_name,
                                         .keep_alias = options->keep_alias,
                                         .backup = !options->no_backup,
                                         .archive = std::move(archive),
+                                        .travel = std::move(travel),
                                         .build_index = options->index,
                                         .memory_bytes = planning.memory_bytes};
             return or_nearest_name(plan_rename(request, planning.places, planning.stop),

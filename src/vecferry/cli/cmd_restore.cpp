@@ -50,6 +50,7 @@ Result<OperationPlan> make_plan(const RestoreOptions& options, const Context& co
                          .build_index = options.index,
                          .memory_bytes = planning.memory_bytes};
   ARROW_ASSIGN_OR_RAISE(request.selection, options.selection.parse());
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
   if (!options.target.empty()) {
     ARROW_ASSIGN_OR_RAISE(request.target,
                           planning.places.typed_target(options.target, planning.stop));
@@ -119,6 +120,7 @@ void add_restore(CLI::App& app, Context& context) {
                  "Build the vector index of a local collection now, not when it is first needed");
   add_selection(*verb, options->selection, SelectionScope::kTransfer);
   add_operate_options(*verb, *options);
+  add_route_options(*verb, options->route, RouteScope::kMakes);
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) -> Result<int> {
       if (options->drill) {

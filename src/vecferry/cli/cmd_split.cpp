@@ -56,6 +56,7 @@ Result<SplitRequest> request_of(const SplitOptions& options, const Context& cont
     ARROW_ASSIGN_OR_RAISE(auto part, part_of(text));
     request.where.push_back(std::move(part));
   }
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
   ARROW_ASSIGN_OR_RAISE(request.reading.distance, distance_of(options.distance));
   ARROW_ASSIGN_OR_RAISE(
       request.source, planning.places.typed_source(options.source, request.reading, planning.stop));
@@ -112,6 +113,7 @@ void add_split(CLI::App& app, Context& context) {
   verb->add_flag("--index", options->index,
                  "Build the vector index of local targets now, not when it is first needed");
   add_operate_options(*verb, *options);
+  add_route_options(*verb, options->route, RouteScope::kMakes);
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) {
       return operate(

@@ -63,12 +63,14 @@ Result<OperationPlan> make_plan(const SyncOptions& options, const Planning& plan
   ARROW_ASSIGN_OR_RAISE(auto source,
                         planning.places.typed_source(options.source, {}, planning.stop));
   ARROW_ASSIGN_OR_RAISE(auto target, planning.places.typed_target(options.target, planning.stop));
+  ARROW_ASSIGN_OR_RAISE(auto travel, options.route.parse());
   const SyncRequest request{.source = std::move(source),
                             .target = std::move(target),
                             .remove = options.remove,
                             .limit = limit,
                             .settings = options.settings,
                             .backup = !options.no_backup,
+                            .travel = std::move(travel),
                             .memory_bytes = planning.memory_bytes};
   return or_nearest_name(plan_sync(request, desk), request.source, planning.stop);
 }
@@ -151,6 +153,7 @@ void add_sync(CLI::App& app, Context& context) {
       ->type_name("SIDE");
   verb->add_flag("--no-backup", options->no_backup, "Take no backup: then there is no undo");
   add_operate_options(*verb, *options);
+  add_route_options(*verb, options->route, RouteScope::kMakes);
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) -> Result<int> {
       ARROW_RETURN_NOT_OK(check(*options));

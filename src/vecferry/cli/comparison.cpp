@@ -10,6 +10,7 @@
 #include "vecferry/cli/places.h"
 #include "vecferry/ops/explain.h"
 #include "vecferry/ops/verify.h"
+#include "vecferry/routes/engine_read.h"
 
 namespace vecferry {
 namespace {
@@ -99,6 +100,25 @@ std::string report_text(const VerifyRequest& request, const VerifyReport& report
   return text;
 }
 
+// A side as it is compared: where it was asked for, through snapshots of its shards. Files and
+// local places have none, and are read as they are.
+Result<OpenedLocation> comparable(OpenedLocation side, const TravelWish& travel, Progress& progress,
+                                  const StopToken& stop) {
+  if (travel.route == Route::kNative || travel.route == Route::kShip) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = fmt::format("--route {} makes a collection, and this only reads",
+                                     to_string(*travel.route)),
+                 .next = "there is stream and engine-read"});
+  }
+  if (travel.route == Route::kEngineRead && side.backend->snapshots() != nullptr) {
+    progress.begin(Phase::kFetching, 0);
+    ARROW_ASSIGN_OR_RAISE(side.backend,
+                          engine_read(side.backend, side.collection,
+                                      {.parent = travel.spool, .bytes = &progress.bytes}, stop));
+  }
+  return side;
+}
+
 }  // namespace
 
 void add_comparison_options(CLI::App& verb, ComparisonOptions& options) {
@@ -108,6 +128,7 @@ void add_comparison_options(CLI::App& verb, ComparisonOptions& options) {
   verb.add_option("--distance", options.distance, "Distance for a file that does not say")
       ->type_name("NAME")
       ->capture_default_str();
+  add_route_options(verb, options.route, RouteScope::kReads);
   verb.add_option("--max-ids", options.max_ids, "Name at most so many ids of each kind")
       ->type_name("N")
       ->capture_default_str();
@@ -123,14 +144,17 @@ Result<int> run_comparison(const Context& context, const Output& output, const s
   ARROW_ASSIGN_OR_RAISE(const auto name_b, with_backup_names(context, names, options.b));
   ARROW_ASSIGN_OR_RAISE(const auto a, open_location(names, name_a, place_options));
   ARROW_ASSIGN_OR_RAISE(const auto b, open_location(names, name_b, place_options));
+  ARROW_ASSIGN_OR_RAISE(const auto travel, options.route.parse());
+  Progress progress;
+  ARROW_ASSIGN_OR_RAISE(const auto side_a, comparable(a, travel, progress, context.stop));
+  ARROW_ASSIGN_OR_RAISE(const auto side_b, comparable(b, travel, progress, context.stop));
   VerifyRequest request{
-      .a = a.endpoint(), .b = b.endpoint(), .options = {.max_ids = options.max_ids}};
+      .a = side_a.endpoint(), .b = side_b.endpoint(), .options = {.max_ids = options.max_ids}};
   ARROW_ASSIGN_OR_RAISE(request.selection, options.selection.parse());
   for (const auto* side : {&a, &b}) {
     const Status found = side->backend->describe(side->collection, context.stop).status();
     ARROW_RETURN_NOT_OK(with_nearest_name(found, *side->backend, side->collection, context.stop));
   }
-  Progress progress;
   progress.begin(Phase::kComparing, 0);
   uint64_t known = 0;
   for (const auto* side : {&a, &b}) {

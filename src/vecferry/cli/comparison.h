@@ -4,11 +4,13 @@
 
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/options.h"
+#include "vecferry/cli/route_options.h"
 
 namespace vecferry {
 
 /// What `verify` and `diff` share.
 struct ComparisonOptions {
+  RouteWords route{};
   std::string a{};
   std::string b{};
   SelectionOptions selection{};

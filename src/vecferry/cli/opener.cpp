@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "vecferry/routes/engine_read.h"
+
 namespace vecferry {
 
 Result<OpenedEnd> NamedPlaces::open(const std::string& address, PlaceOptions options) {
@@ -33,10 +35,22 @@ Result<OpenedEnd> NamedPlaces::open(const std::string& address, PlaceOptions opt
 
 Result<OpenedEnd> NamedPlaces::open_source(const std::string& address,
                                            const ReadingOptions& options, StopToken stop) {
-  return open(address, {.distance = options.distance,
-                        .original_id_key = options.original_id_key,
-                        .allow_partial = options.allow_partial,
-                        .stop = std::move(stop)});
+  ARROW_ASSIGN_OR_RAISE(auto end, open(address, {.distance = options.distance,
+                                                 .original_id_key = options.original_id_key,
+                                                 .allow_partial = options.allow_partial,
+                                                 .stop = stop}));
+  if (!options.spooled) {
+    return end;
+  }
+  auto& spooled = spooled_[address];
+  if (spooled == nullptr) {
+    progress_.begin(Phase::kFetching, 0);
+    ARROW_ASSIGN_OR_RAISE(spooled,
+                          engine_read(end.backend, end.collection,
+                                      {.parent = options.spool, .bytes = &progress_.bytes}, stop));
+  }
+  end.backend = spooled;
+  return end;
 }
 
 Result<OpenedEnd> NamedPlaces::open_target(const std::string& address, bool build_index,

@@ -36,6 +36,9 @@ class NamedPlaces : public PlaceOpener {
   const PlaceNames& names_;
   Progress& progress_;
   std::map<std::string, std::shared_ptr<Backend>> places_{};  ///< by place, and how it was opened
+  /// Collections of servers as they were when they were first opened so, by address: all steps of
+  /// an operation see the same moment.
+  std::map<std::string, std::shared_ptr<Backend>> spooled_{};
 };
 
 }  // namespace vecferry

@@ -25,6 +25,10 @@ std::string plan_text(const OperationPlan& plan) {
       "\n  points    {}\n  route     {}\n",
       plan.points ? format_count(*plan.points) : std::string("known once they are read"),
       plan.route);
+  if (!plan.route_reason.empty()) {
+    text += fmt::format("  because   {}\n", plan.route_reason);
+  }
+  text += bullets("or", plan.route_lines);
   if (plan.bytes && plan.seconds) {
     text += fmt::format("  about     {}, {}\n", format_bytes(*plan.bytes),
                         format_seconds(*plan.seconds));

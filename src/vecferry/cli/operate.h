@@ -6,12 +6,14 @@
 
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/opener.h"
+#include "vecferry/cli/route_options.h"
 #include "vecferry/ops/operation.h"
 
 namespace vecferry {
 
 /// What every verb with a journal takes.
 struct OperateOptions {
+  RouteWords route{};  ///< of verbs that move a whole collection
   bool dry_run = false;
   std::string confirmed{};  ///< --confirm: name of a protected environment
   std::string memory = "256MiB";

@@ -33,6 +33,8 @@ std::string_view word(Phase phase) {
   switch (phase) {
     case Phase::kBackingUp:
       return "back up";
+    case Phase::kFetching:
+      return "fetch";
     case Phase::kCopying:
       return "copy";
     case Phase::kFinishing:

@@ -20,8 +20,12 @@ std::string plan_text(const CopyPlan& plan, const std::vector<std::string>& read
   text += fmt::format("  points    {}\n", plan.expected_points
                                               ? format_count(*plan.expected_points)
                                               : std::string("known once they are read"));
-  text += fmt::format("  route     stream{}\n",
+  text += fmt::format("  route     {}{}\n", to_string(plan.route.route),
                       request.verify ? ", then read back and compare" : ", not verified");
+  if (!plan.route.reason.empty()) {
+    text += fmt::format("  because   {}\n", plan.route.reason);
+  }
+  text += bullets("or", to_lines(plan.route));
   text += fmt::format("  writes    {}{}\n", request.target.label,
                       plan.create ? " (new)" : " (exists: points are added or replaced)");
   text += bullets("changes", plan.transforms);
@@ -50,6 +54,7 @@ std::string receipt_text(const Receipt& receipt) {
   text += bullets("changed", receipt.transforms);
   text += bullets("lost", receipt.losses);
   text += bullets("note", receipt.notes);
+  text += fmt::format("  route     {}\n", receipt.route);
   text += fmt::format("  took      {} (copy {}, verify {}), {}{}\n",
                       format_seconds(receipt.seconds()), format_seconds(receipt.copy_seconds),
                       format_seconds(receipt.verify_seconds), format_bytes(receipt.bytes),
@@ -80,7 +85,7 @@ Json dry_run_json(const CopyPlan& plan) {
           {"verified", false},
           {"digest", ""},
           {"floats_rounded", 0},
-          {"route", "stream"},
+          {"route", to_string(plan.route.route)},
           {"seconds", 0.0},
           {"bytes", 0},
           {"receipt", Json::object()},
@@ -138,6 +143,7 @@ void add_transfer_options(CLI::App& verb, TransferOptions& options) {
   verb.add_option("--id-key", options.source.original_id_key,
                   "Payload key that keeps ids which are neither numbers nor UUIDs")
       ->type_name("KEY");
+  add_route_options(verb, options.route, RouteScope::kMakes);
   verb.add_option("--memory", options.memory, "Bound on batches in flight")
       ->type_name("SIZE")
       ->capture_default_str();
@@ -173,6 +179,7 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
                       .into_existing = options.into_existing,
                       .verify = !options.no_verify,
                       .strict_floats = options.strict_floats};
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
   ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(options.memory));
   auto planned = plan_copy(std::move(request), context.stop);
   if (!planned.ok()) {

@@ -6,6 +6,7 @@
 #include "vecferry/cli/options.h"
 #include "vecferry/cli/places.h"
 #include "vecferry/cli/reembed.h"
+#include "vecferry/cli/route_options.h"
 
 namespace vecferry {
 
@@ -15,6 +16,7 @@ struct TransferOptions {
   PlaceOptions source{};
   PlaceOptions target{};
   ReembedWords reembed{};  ///< of `copy` and `import`
+  RouteWords route{};
   std::string distance = "Cosine";
   std::string memory = "256MiB";
   bool into_existing = false;

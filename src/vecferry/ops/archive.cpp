@@ -51,6 +51,13 @@ Result<OperationPlan> begin(const char* verb, const BackupRequest& request, bool
   ArchiveStep step = archive_step(request, dropped);
   plan.writes = {fmt::format("a backup of '{}' in {}", step.name, step.archive)};
   ARROW_RETURN_NOT_OK(say_parent(step, &plan, desk));
+  ARROW_ASSIGN_OR_RAISE(const auto config,
+                        request.source.backend->describe(request.source.collection, desk.stop));
+  ARROW_ASSIGN_OR_RAISE(plan.route_reason, choose_reading(request.travel, request.source, config,
+                                                          &step.source, desk.stop));
+  if (step.source.reading.spooled) {
+    plan.route = to_string(Route::kEngineRead);
+  }
   plan.steps.emplace_back(std::move(step));
   return plan;
 }
@@ -165,7 +172,8 @@ Result<OperationPlan> plan_restore(const RestoreRequest& request, Desk desk) {
       .reading = {.allow_partial = request.allow_partial},
       .selection = request.selection};
   ARROW_ASSIGN_OR_RAISE(const auto target, target_of(request, manifest, desk));
-  ARROW_ASSIGN_OR_RAISE(auto load, plan_load({source}, target, desk.places, desk.stop));
+  ARROW_ASSIGN_OR_RAISE(auto load,
+                        plan_load({source}, target, desk.places, desk.stop, request.travel));
   load.step.build_index = request.build_index;
   load.step.memory_bytes = request.memory_bytes;
   OperationPlan plan{.verb = "restore",

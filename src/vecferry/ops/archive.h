@@ -4,6 +4,7 @@
 #include <string>
 
 #include "vecferry/ops/operation.h"
+#include "vecferry/ops/travel.h"
 
 /// Plans of the verbs that keep collections in archives.
 namespace vecferry {
@@ -14,6 +15,7 @@ struct BackupRequest {
   std::string name{};     ///< in the archive; empty: the collection's
   bool whole = false;     ///< do not go on from the backup before
   int passes = 3;         ///< over a live source, at most
+  TravelWish travel{};    ///< how the collection is read
   int64_t memory_bytes = int64_t{256} << 20;
 };
 
@@ -30,6 +32,7 @@ struct RestoreRequest {
   std::optional<OpenedEnd> target{};  ///< none: where the backup was taken from
   Selection selection{};
   bool allow_partial = false;  ///< leave out what is damaged
+  TravelWish travel{};
   bool build_index = false;
   int64_t memory_bytes = int64_t{256} << 20;
 };

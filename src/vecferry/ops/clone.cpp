@@ -40,7 +40,8 @@ Result<OperationPlan> plan_clone(const CloneRequest& request, PlaceOpener& place
   LoadSource source = whole_source(request.source);
   source.reading = request.reading;
   source.selection = request.selection;
-  ARROW_ASSIGN_OR_RAISE(auto load, plan_load({source}, request.target, places, stop));
+  ARROW_ASSIGN_OR_RAISE(auto load,
+                        plan_load({source}, request.target, places, stop, request.travel));
   load.step.build_index = request.build_index;
   load.step.follow_up = request.follow_up;
   load.step.memory_bytes = request.memory_bytes;

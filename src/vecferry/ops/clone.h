@@ -1,6 +1,7 @@
 #pragma once
 
 #include "vecferry/ops/operation.h"
+#include "vecferry/ops/travel.h"
 
 namespace vecferry {
 
@@ -10,6 +11,7 @@ struct CloneRequest {
   OpenedEnd target{};
   Selection selection{};
   bool aliases = false;  ///< the aliases of the source lead to the clone once it is proved
+  TravelWish travel{};
   bool build_index = false;
   int follow_up = 0;
   int64_t memory_bytes = int64_t{256} << 20;

@@ -7,16 +7,9 @@
 #include <utility>
 
 #include "vecferry/ops/vector_fit.h"
-#include "vecferry/pipeline/compare.h"
 
 namespace vecferry {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // A file holds one collection: whatever its name is, the place is taken.
 Result<bool> is_taken(const Endpoint& target, const StopToken& stop) {
@@ -123,132 +116,26 @@ Status check_ends(const CopyRequest& request, bool exists) {
   return Status::OK();
 }
 
-std::string some_ids(const std::vector<PointId>& ids, uint64_t count) {
-  std::string text;
-  constexpr size_t kShown = 5;
-  for (size_t i = 0; i < std::min(ids.size(), kShown); ++i) {
-    text += (i == 0 ? "" : ", ") + to_string(ids[i]);
-  }
-  return count > kShown ? text + ", …" : text;
+// Everything as it is, so that the servers' own files will do.
+bool travels_unchanged(const CopyPlan& plan) {
+  const Source& points = plan.points;
+  return points.filter == nullptr && !points.vectors && points.payload && points.rows == nullptr &&
+         points.transforms.empty() && !points.limit && plan.losses.empty();
 }
 
-Status differs(const CopyPlan& plan, const Comparison& found) {
-  std::vector<std::string> parts;
-  const auto note = [&](const char* word, uint64_t count, const std::vector<PointId>& ids) {
-    if (count > 0) {
-      parts.push_back(fmt::format("{} {} ({})", count, word, some_ids(ids, count)));
-    }
-  };
-  note("missing", found.missing, found.missing_ids);
-  note("different", found.different, found.different_ids);
-  note("too many", found.extra, found.extra_ids);
-  std::string what = "what was read back is not what was written: ";
-  for (size_t i = 0; i < parts.size(); ++i) {
-    what += (i == 0 ? "" : ", ") + parts[i];
-  }
-  return fail({.kind = ErrorKind::kCorrupt,
-               .what = std::move(what),
-               .where = plan.request.target.label,
-               .next = "if the source did not change meanwhile this is a bug: please report it"});
-}
-
-Source target_source(const CopyPlan& plan) {
-  return {.backend = plan.request.target.backend, .collection = plan.request.target.collection};
-}
-
-Status verify_copy(const CopyPlan& plan, const CopyOutcome& outcome, Progress& progress,
-                   const StopToken& stop) {
-  const CompareOptions options{.ignore_extra = !plan.create,
-                               .lanes = plan.request.target.backend->capabilities().read_lanes,
-                               .memory_bytes = plan.request.limits.memory_bytes};
-  const Source target = target_source(plan);
-  if (plan.create) {
-    progress.begin(Phase::kVerifying, outcome.digest.count);
-    ARROW_ASSIGN_OR_RAISE(const auto digest, digest_source(target, options.lanes, progress, stop));
-    if (digest == outcome.digest) {
-      return Status::OK();
-    }
-  }
-  progress.begin(Phase::kComparing, 2 * outcome.digest.count);
-  ARROW_ASSIGN_OR_RAISE(const auto found,
-                        compare_points(plan.points, target, options, progress, stop));
-  if (!found.equal) {
-    return differs(plan, found);
-  }
-  // Points that are the same one by one, but not in sum: an id came twice from the source.
-  if (plan.create && found.a != found.b) {
-    return fail({.kind = ErrorKind::kCorrupt,
-                 .what = fmt::format("{} points were written, {} read back: an id came twice",
-                                     found.a.count, found.b.count),
-                 .where = plan.request.source.label});
-  }
-  return Status::OK();
-}
-
-Status refuse_rounding(const CopyPlan& plan, const CopyOutcome& outcome) {
-  const auto rounded = outcome.counts.find("floats_rounded");
-  if (plan.request.strict_floats && rounded != outcome.counts.end() && rounded->second > 0) {
-    return fail({.kind = ErrorKind::kRefused,
-                 .what = fmt::format("payload floats of {} points would be rounded by a last bit",
-                                     rounded->second),
-                 .where = plan.request.target.label,
-                 .next = "leave out --strict-floats to accept and count them"});
-  }
-  return Status::OK();
-}
-
-// The plan's sentences of those transforms that changed a point, or do not count.
-std::vector<std::string> effective(const CopyPlan& plan,
-                                   const std::map<std::string, uint64_t>& counts) {
-  std::vector<std::string> sentences;
-  for (const auto& transform : plan.points.transforms) {
-    const auto counted = transform->counts();
-    const bool changed =
-        counted.empty() || std::any_of(counted.begin(), counted.end(), [&](const auto& entry) {
-          const auto found = counts.find(entry.first);
-          return found != counts.end() && found->second > 0;
-        });
-    if (changed) {
-      sentences.push_back(transform->describe());
-    }
-  }
-  return sentences;
-}
-
-// Everything between "the target is there" and "the copy is proved".
-Status fill_target(const CopyPlan& plan, Receipt& receipt, Progress& progress,
-                   const StopToken& stop) {
-  const auto& request = plan.request;
-  const auto copy_start = Clock::now();
-  CopyLimits limits = request.limits;
-  limits.lanes = std::max(1, request.target.backend->capabilities().write_lanes);
-  ARROW_ASSIGN_OR_RAISE(const auto ranges, plan_ranges(plan.points, limits.lanes, stop));
-  SilentObserver observer;
-  progress.begin(Phase::kCopying, plan.expected_points.value_or(0));
-  ARROW_ASSIGN_OR_RAISE(const auto outcome,
-                        copy_points(plan.points, ranges, *request.target.backend,
-                                    request.target.collection, limits, observer, progress, stop));
-  ARROW_RETURN_NOT_OK(refuse_rounding(plan, outcome));
-  receipt.digest = outcome.digest;
-  receipt.bytes = outcome.bytes;
-  receipt.counts = outcome.counts;
-  receipt.transforms = effective(plan, outcome.counts);
-  if (plan.create) {
-    progress.begin(Phase::kFinishing, 0);
-    ARROW_RETURN_NOT_OK(
-        request.target.backend->finish(request.target.collection, plan.target_config, stop));
-  }
-  receipt.copy_seconds = seconds_since(copy_start);
-  if (request.verify) {
-    const auto verify_start = Clock::now();
-    ARROW_RETURN_NOT_OK(verify_copy(plan, outcome, progress, stop));
-    receipt.verified = true;
-    receipt.verify_seconds = seconds_since(verify_start);
-  }
-  if (!plan.aliases.empty()) {
-    ARROW_RETURN_NOT_OK(request.target.backend->change_aliases(plan.aliases, stop));
-  }
-  return Status::OK();
+Status plan_route(CopyPlan* plan, const StopToken& stop) {
+  const auto& request = plan->request;
+  return choose_route({.source = request.source.backend,
+                       .from = request.source.collection,
+                       .target = request.target.backend,
+                       .config = plan->target_config,
+                       .whole = travels_unchanged(*plan),
+                       .creates = plan->create,
+                       .index = request.travel.index,
+                       .points = plan->expected_points,
+                       .spool = request.travel.spool},
+                      request.travel.prefer, request.travel.route, stop)
+      .Value(&plan->route);
 }
 
 }  // namespace
@@ -319,6 +206,7 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
   if (plan.create) {
     ARROW_RETURN_NOT_OK(plan_aliases(plan, stop));
   }
+  ARROW_RETURN_NOT_OK(plan_route(&plan, stop));
   return plan;
 }
 
@@ -328,7 +216,8 @@ nlohmann::ordered_json to_json(const CopyPlan& plan) {
                                  {"verb", request.verb},
                                  {"source", request.source.label},
                                  {"target", request.target.label},
-                                 {"route", "stream"},
+                                 {"route", to_string(plan.route.route)},
+                                 {"routes", to_json(plan.route)},
                                  {"points", nullptr},
                                  {"create", plan.create},
                                  {"verify", request.verify},
@@ -341,36 +230,6 @@ nlohmann::ordered_json to_json(const CopyPlan& plan) {
     json["points"] = *plan.expected_points;
   }
   return json;
-}
-
-Result<Receipt> run_copy(const CopyPlan& plan, Progress& progress, StopToken stop) {
-  const auto& request = plan.request;
-  Receipt receipt{.verb = request.verb,
-                  .source = request.source.label,
-                  .target = request.target.label,
-                  .losses = plan.losses,
-                  .notes = plan.notes,
-                  .started_at = std::chrono::system_clock::now()};
-  Backend& target = *request.target.backend;
-  if (plan.create) {
-    ARROW_RETURN_NOT_OK(target.create(request.target.collection, plan.target_config, stop));
-  }
-  Status status = fill_target(plan, receipt, progress, stop);
-  if (!status.ok() && plan.create && target.capabilities().readable) {
-    // The stop that brought us here must not stop the cleaning up.
-    const Status dropped = target.drop(request.target.collection, StopToken::Unstoppable());
-    if (!dropped.ok()) {
-      Failure failure = failure_of(status);
-      failure.next = fmt::format(
-          "when the target works again, run the same command; if it then says that '{}' exists, "
-          "remove what is left there first (it could not be removed now: {})",
-          request.target.label, failure_of(dropped).what);
-      status = fail(std::move(failure));
-    }
-  }
-  ARROW_RETURN_NOT_OK(status);
-  receipt.finished_at = std::chrono::system_clock::now();
-  return receipt;
 }
 
 }  // namespace vecferry

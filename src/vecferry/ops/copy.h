@@ -9,6 +9,7 @@
 #include "vecferry/ops/endpoint.h"
 #include "vecferry/ops/receipt.h"
 #include "vecferry/ops/selection.h"
+#include "vecferry/ops/travel.h"
 #include "vecferry/pipeline/copy.h"
 #include "vecferry/pipeline/source.h"
 
@@ -23,6 +24,7 @@ struct CopyRequest {
   bool into_existing = false;  ///< write into a collection that exists
   bool verify = true;
   bool strict_floats = false;  ///< refuse payload floats that the target would round
+  TravelWish travel{};
   CopyLimits limits{};
 };
 
@@ -37,6 +39,7 @@ struct CopyPlan {
   std::vector<std::string> losses{};      ///< what the target cannot hold
   std::vector<std::string> notes{};
   std::vector<AliasChange> aliases{};  ///< to set once the copy is proved
+  RouteChoice route{};                 ///< and the runners-up, should it turn out impossible
 };
 
 /// Errors: kNotFound for the source; kExists for a target that is there (unless into_existing);
@@ -45,7 +48,9 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop);
 
 nlohmann::ordered_json to_json(const CopyPlan& plan);
 
-/// Carry the plan out: create, write, finish, read back and compare.
+/// Carry the plan out: create, write, finish, read back and compare. A route that turns out
+/// impossible on the way is given up for the next one, unless it was asked for by name; the receipt
+/// says so.
 /// After an error, an interrupt included, a target that this call made is gone again. Writing into
 /// an existing collection leaves what was written; the error then says so and names the ids.
 Result<Receipt> run_copy(const CopyPlan& plan, Progress& progress, StopToken stop);

@@ -6,6 +6,7 @@
 
 #include "vecferry/model/points_schema.h"
 #include "vecferry/ops/id_file.h"
+#include "vecferry/ops/travel.h"
 #include "vecferry/pipeline/compare.h"
 #include "vecferry/pipeline/row_choices.h"
 #include "vecferry/transform/remap_ids.h"
@@ -61,6 +62,20 @@ Result<std::shared_ptr<const RowChoice>> rows_of(const LoadSource& source,
   return choices.empty() ? nullptr : choices.front();
 }
 
+// A server whose snapshots cannot be had after all is read point by point.
+Result<OpenedEnd> open_end(const LoadSource& source, PlaceOpener& places, const StopToken& stop,
+                           std::vector<std::string>* notes) {
+  auto end = places.open_source(source.address, source.reading, stop);
+  if (end.ok() || !source.reading.spooled || source.reading.spooled_or_fail ||
+      !worth_another_route(end.status())) {
+    return end;
+  }
+  notes->push_back(given_up(Route::kEngineRead, end.status(), Route::kStream));
+  ReadingOptions plain = source.reading;
+  plain.spooled = false;
+  return places.open_source(source.address, plain, stop);
+}
+
 Status add(std::unique_ptr<Transform> transform, OpenedSource* source) {
   ARROW_ASSIGN_OR_RAISE(source->config, transform->config(source->config));
   source->transforms.push_back(transform->describe());
@@ -73,7 +88,7 @@ Status add(std::unique_ptr<Transform> transform, OpenedSource* source) {
 Result<OpenedSource> open_load_source(const LoadSource& source, const std::filesystem::path& files,
                                       PlaceOpener& places, StopToken stop) {
   OpenedSource opened;
-  ARROW_ASSIGN_OR_RAISE(opened.end, places.open_source(source.address, source.reading, stop));
+  ARROW_ASSIGN_OR_RAISE(opened.end, open_end(source, places, stop, &opened.notes));
   Backend& backend = *opened.end.backend;
   ARROW_ASSIGN_OR_RAISE(opened.config, backend.describe(opened.end.collection, stop));
   opened.points.backend = &backend;

@@ -18,6 +18,7 @@ struct OpenedSource {
   CollectionConfig config{};              ///< of the points as they arrive
   std::vector<std::string> transforms{};  ///< sentences
   std::vector<std::string> losses{};      ///< what the target cannot hold
+  std::vector<std::string> notes{};       ///< what was otherwise than planned
 };
 
 /// `files` is the operation's folder, for lists of ids.

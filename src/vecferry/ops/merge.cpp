@@ -70,6 +70,11 @@ Result<std::vector<LoadSource>> open_sources(const MergeRequest& request, PlaceO
   for (size_t i = 0; i < request.sources.size(); ++i) {
     LoadSource source = whole_source(request.sources[i]);
     source.reading = request.reading;
+    ARROW_ASSIGN_OR_RAISE(const auto config, request.sources[i].backend->describe(
+                                                 request.sources[i].collection, stop));
+    ARROW_RETURN_NOT_OK(
+        choose_reading(reading_part(request.travel), request.sources[i], config, &source, stop)
+            .status());
     ARROW_ASSIGN_OR_RAISE(auto opened, open_load_source(source, {}, places, stop));
     if (opened.config.custom_sharding()) {
       return fail({.kind = ErrorKind::kIncompatible,
@@ -227,7 +232,8 @@ Result<PlannedMerge> plan_merge(const MergeRequest& request, PlaceOpener& places
   ARROW_RETURN_NOT_OK(check_same_vectors(load_sources, opened));
   std::vector<std::string> notes;
   auto indexes = payload_indexes_of(opened, &notes);
-  ARROW_ASSIGN_OR_RAISE(auto load, plan_load(load_sources, request.target, &opened, stop));
+  ARROW_ASSIGN_OR_RAISE(auto load, plan_load(load_sources, request.target, &opened, stop,
+                                             making_part(request.travel)));
   load.step.build_index = request.build_index;
   load.step.memory_bytes = request.memory_bytes;
   load.step.config.payload_indexes = std::move(indexes);

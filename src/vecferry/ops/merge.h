@@ -6,6 +6,7 @@
 
 #include "vecferry/ops/merge_spool.h"
 #include "vecferry/ops/operation.h"
+#include "vecferry/ops/travel.h"
 
 /// Merge collections: what `merge` does.
 namespace vecferry {
@@ -24,6 +25,7 @@ struct MergeRequest {
   OpenedEnd target{};
   MergeRules rules{};
   bool provenance = true;  ///< every payload says under `merged_from` where it came from
+  TravelWish travel{};
   bool build_index = false;
   int lanes = 2;  ///< readers side by side while it is decided
   int64_t memory_bytes = int64_t{256} << 20;

@@ -141,6 +141,16 @@ const StepFacts* main_facts(const Opened& opened) {
   return found;
 }
 
+// The one that was taken, where the planned one was given up.
+std::string route_of(const Opened& opened, std::string planned) {
+  for (const auto& facts : opened.facts) {
+    if (!facts.route.empty()) {
+      return facts.route;
+    }
+  }
+  return planned;
+}
+
 Json receipt_of(const Opened& opened) {
   const Json plan = plan_json(opened.entry);
   Json steps = Json::array();
@@ -182,7 +192,8 @@ Json receipt_of(const Opened& opened) {
           {"verb", opened.entry.verb},
           {"source", opened.entry.source},
           {"target", opened.entry.target},
-          {"route", plan.value("route", "stream")},
+          {"route", route_of(opened, plan.value("route", "stream"))},
+          {"routes", plan.value("routes", Json(nullptr))},
           {"points", loaded.count},
           {"verified", verified},
           {"digest", to_hex(loaded.sum)},
@@ -339,6 +350,9 @@ Json to_json(const OperationPlan& plan) {
                {"notes", plan.notes},
                {"destructive", plan.destructive},
                {"way_back", plan.way_back}};
+  if (!plan.routes.empty()) {
+    json["routes"] = Json::parse(plan.routes);
+  }
   if (!plan.details.empty()) {
     json["details"] = Json::parse(plan.details);
   }

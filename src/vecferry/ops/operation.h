@@ -38,6 +38,9 @@ struct OperationPlan {
   std::optional<uint64_t> bytes{};  ///< of those points, about
   std::optional<double> seconds{};  ///< about, from a look at the first points
   std::string route = "stream";
+  std::string route_reason{};              ///< why that one; empty: there was no choice
+  std::vector<std::string> route_lines{};  ///< what was estimated of each
+  std::string routes{};                    ///< the same as JSON; may be empty
   std::vector<std::string> writes{};
   std::vector<std::string> drops{};
   std::vector<std::string> losses{};

@@ -24,7 +24,10 @@ struct OpenedEnd {
 struct ReadingOptions {
   Distance distance = Distance::kCosine;
   std::string original_id_key{};
-  bool allow_partial = false;  ///< of an archive: leave out what is damaged
+  bool allow_partial = false;    ///< of an archive: leave out what is damaged
+  bool spooled = false;          ///< a server's collection through snapshots of its shards
+  bool spooled_or_fail = false;  ///< and in no other way
+  std::string spool{};           ///< folder for them; empty: the system's temporary one
 
   friend bool operator==(const ReadingOptions&, const ReadingOptions&) = default;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -56,6 +57,34 @@ Status check_target(const std::vector<LoadSource>& sources, const OpenedEnd& tar
                .what = fmt::format("'{}' exists already", target.label),
                .where = target.label,
                .next = "choose another name, or drop it first"});
+}
+
+// Of several sources each may be read through its snapshots; only one alone goes natively.
+Status choose_travel(const TravelWish& wish, const OpenedEnd& target,
+                     const std::vector<OpenedSource>& all, PlannedLoad* planned,
+                     const StopToken& stop) {
+  LoadStep& step = planned->step;
+  if (step.whole) {
+    return Status::OK();
+  }
+  const OpenedSource& first = all.front();
+  const bool whole = all.size() == 1 && is_everything(step.sources.front()) &&
+                     first.transforms.empty() && first.losses.empty() && planned->losses.empty();
+  ARROW_ASSIGN_OR_RAISE(planned->route, choose_route({.source = first.end.backend.get(),
+                                                      .from = first.end.collection,
+                                                      .target = target.backend.get(),
+                                                      .config = step.config,
+                                                      .whole = whole,
+                                                      .index = wish.index,
+                                                      .points = planned->points,
+                                                      .spool = wish.spool},
+                                                     wish.prefer, wish.route, stop));
+  step.travel = {.route = planned->route.route,
+                 .insisted = wish.route.has_value(),
+                 .spool = wish.spool,
+                 .index_threads = wish.index_threads,
+                 .index = wish.index};
+  return Status::OK();
 }
 
 template <typename T>
@@ -126,17 +155,18 @@ std::optional<uint64_t> known_points(const OpenedEnd& end, StopToken stop) {
 }
 
 Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
-                              PlaceOpener& places, StopToken stop) {
+                              PlaceOpener& places, StopToken stop, const TravelWish& wish) {
   std::vector<OpenedSource> opened;
   for (const auto& source : sources) {
     ARROW_ASSIGN_OR_RAISE(auto each, open_load_source(source, {}, places, stop));
     opened.push_back(std::move(each));
   }
-  return plan_load(sources, target, &opened, std::move(stop));
+  return plan_load(sources, target, &opened, std::move(stop), wish);
 }
 
 Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
-                              std::vector<OpenedSource>* all, StopToken stop) {
+                              std::vector<OpenedSource>* all, StopToken stop,
+                              const TravelWish& wish) {
   PlannedLoad planned;
   ARROW_RETURN_NOT_OK(check_target(sources, target, &planned, stop));
   planned.step.sources = sources;
@@ -167,7 +197,28 @@ Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const Open
     planned.points =
         planned.points && points ? std::optional(*planned.points + *points) : std::nullopt;
   }
+  ARROW_RETURN_NOT_OK(choose_travel(wish, target, *all, &planned, stop));
   return planned;
+}
+
+Result<std::string> choose_reading(const TravelWish& wish, const OpenedEnd& end,
+                                   const CollectionConfig& config, LoadSource* source,
+                                   StopToken stop) {
+  ARROW_ASSIGN_OR_RAISE(
+      const auto choice,
+      choose_route(
+          {.source = end.backend.get(),
+           .from = end.collection,
+           .config = config,
+           .whole = false,
+           .creates = false,
+           .points = end.backend->snapshots() == nullptr ? std::nullopt : known_points(end, stop),
+           .spool = wish.spool},
+          wish.prefer, wish.route, stop));
+  source->reading.spooled = choice.route == Route::kEngineRead;
+  source->reading.spooled_or_fail = wish.route == Route::kEngineRead;
+  source->reading.spool = wish.spool;
+  return choice.reason;
 }
 
 Status estimate(const OpenedEnd& end, OperationPlan* plan, StopToken stop) {
@@ -198,7 +249,12 @@ void say(const PlannedLoad& load, OperationPlan* plan) {
   append(load.losses, &plan->losses);
   append(load.transforms, &plan->transforms);
   append(load.notes, &plan->notes);
-  plan->route = load.step.whole ? "duplicate" : plan->route;
+  plan->route = load.step.whole ? "duplicate" : std::string(to_string(load.route.route));
+  if (!load.route.estimates.empty()) {
+    plan->routes = to_json(load.route).dump();
+    plan->route_lines = to_lines(load.route);
+    plan->route_reason = load.route.reason;
+  }
   plan->writes.push_back(load.step.target_label);
   plan->locks.push_back(load.step.target);
 }

@@ -6,6 +6,7 @@
 
 #include "vecferry/ops/load_source.h"
 #include "vecferry/ops/operation.h"
+#include "vecferry/ops/travel.h"
 
 namespace vecferry {
 
@@ -16,6 +17,7 @@ struct PlannedLoad {
   std::vector<std::string> transforms{};
   std::vector<std::string> notes{};
   std::optional<uint64_t> points{};  ///< where the places know it without a scan
+  RouteChoice route{};
 };
 
 /// Plan a new collection with the points of `sources`; it gets the configuration of the first one,
@@ -23,11 +25,18 @@ struct PlannedLoad {
 /// Errors: kNotFound for a source; kExists for the target; kUsage when both are the same;
 /// kIncompatible when the target cannot hold the points.
 Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
-                              PlaceOpener& places, StopToken stop);
+                              PlaceOpener& places, StopToken stop, const TravelWish& wish = {});
 /// The same of sources that are open already; their points arrive afterwards as the target holds
 /// them.
 Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,
-                              std::vector<OpenedSource>* opened, StopToken stop);
+                              std::vector<OpenedSource>* opened, StopToken stop,
+                              const TravelWish& wish = {});
+
+/// For a source that is only read: through snapshots of its shards, when that is wanted or better.
+/// The sentence for the plan; empty when there was nothing to choose.
+Result<std::string> choose_reading(const TravelWish& wish, const OpenedEnd& end,
+                                   const CollectionConfig& config, LoadSource* source,
+                                   StopToken stop);
 
 /// All of an end's points. Errors: none of its own.
 LoadSource whole_source(const OpenedEnd& end);

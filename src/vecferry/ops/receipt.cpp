@@ -26,6 +26,8 @@ nlohmann::ordered_json to_json(const Receipt& receipt) {
           {"source", receipt.source},
           {"target", receipt.target},
           {"route", receipt.route},
+          {"routes", receipt.routes.empty() ? nlohmann::ordered_json(nullptr)
+                                            : nlohmann::ordered_json::parse(receipt.routes)},
           {"points", receipt.digest.count},
           {"verified", receipt.verified},
           {"digest", to_hex(receipt.digest.sum)},

@@ -28,6 +28,7 @@ struct Receipt {
   std::chrono::system_clock::time_point finished_at{};
   double copy_seconds = 0;
   double verify_seconds = 0;
+  std::string routes{};  ///< JSON: what was estimated of each; empty: there was no choice
 
   double seconds() const;
 };

@@ -13,7 +13,8 @@ Result<OperationPlan> plan_rename(const RenameRequest& request, PlaceOpener& pla
   const OpenedEnd& source = request.source;
   ARROW_ASSIGN_OR_RAISE(const auto target, beside(source, request.new_name));
   ARROW_ASSIGN_OR_RAISE(const auto config, describe_collection(source, stop));
-  ARROW_ASSIGN_OR_RAISE(auto load, plan_load({whole_source(source)}, target, places, stop));
+  ARROW_ASSIGN_OR_RAISE(auto load,
+                        plan_load({whole_source(source)}, target, places, stop, request.travel));
   load.step.build_index = request.build_index;
   load.step.memory_bytes = request.memory_bytes;
   OperationPlan plan{.verb = "rename",

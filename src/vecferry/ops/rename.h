@@ -1,6 +1,7 @@
 #pragma once
 
 #include "vecferry/ops/operation.h"
+#include "vecferry/ops/travel.h"
 
 namespace vecferry {
 
@@ -10,6 +11,7 @@ struct RenameRequest {
   bool keep_alias = false;  ///< the old name leads to the new collection
   bool backup = true;
   std::string archive{};  ///< where the backup goes; empty: a file beside the journal
+  TravelWish travel{};
   bool build_index = false;
   int64_t memory_bytes = int64_t{256} << 20;
 };

@@ -260,6 +260,18 @@ LoadSource source_of(const SplitRequest& request) {
   return source;
 }
 
+// Planning, splitting and the proof all see the same moment.
+Status choose_reading_of(SplitRequest* request, const StopToken& stop) {
+  LoadSource source = source_of(*request);
+  ARROW_ASSIGN_OR_RAISE(const auto config,
+                        request->source.backend->describe(request->source.collection, stop));
+  ARROW_RETURN_NOT_OK(
+      choose_reading(reading_part(request->travel), request->source, config, &source, stop)
+          .status());
+  request->reading = source.reading;
+  return Status::OK();
+}
+
 // Points that may go into several parts: a load a part, each with its filter.
 Status add_loads(const SplitRequest& request, const Parts& parts, PlaceOpener& places,
                  const StopToken& stop, OperationPlan* plan) {
@@ -267,7 +279,8 @@ Status add_loads(const SplitRequest& request, const Parts& parts, PlaceOpener& p
     LoadSource source = source_of(request);
     source.selection.filter = part.filter;
     ARROW_ASSIGN_OR_RAISE(const auto target, beside(request.place, part.name));
-    ARROW_ASSIGN_OR_RAISE(auto load, plan_load({source}, target, places, stop));
+    ARROW_ASSIGN_OR_RAISE(auto load,
+                          plan_load({source}, target, places, stop, making_part(request.travel)));
     load.step.build_index = request.build_index;
     load.step.memory_bytes = request.memory_bytes;
     say(load, plan);
@@ -290,7 +303,12 @@ Status add_split(const SplitRequest& request, const Parts& parts, PlaceOpener& p
                  .memory_bytes = request.memory_bytes};
   for (const auto& part : parts.all) {
     ARROW_ASSIGN_OR_RAISE(const auto target, beside(request.place, part.name));
-    ARROW_ASSIGN_OR_RAISE(auto load, plan_load({step.source}, target, places, stop));
+    ARROW_ASSIGN_OR_RAISE(
+        auto load, plan_load({step.source}, target, places, stop, making_part(request.travel)));
+    if (load.step.travel.route != Route::kShip) {  // each part is not the whole
+      load.step.travel.route = Route::kStream;
+      load.route = {};
+    }
     say(load, plan);
     plan->notes.push_back(share_words(part));
     SplitTarget made{.target = target.address, .label = target.label, .value = part.value};
@@ -299,6 +317,7 @@ Status add_split(const SplitRequest& request, const Parts& parts, PlaceOpener& p
     }
     step.parts.push_back(std::move(made));
     step.config = load.step.config;
+    step.travel = load.step.travel;
   }
   plan->steps.emplace_back(std::move(step));
   return Status::OK();
@@ -329,9 +348,11 @@ Status add_drop(const SplitRequest& request, const StopToken& stop, OperationPla
 
 }  // namespace
 
-Result<OperationPlan> plan_split(const SplitRequest& request, PlaceOpener& places,
-                                 Progress& progress, StopToken stop) {
-  ARROW_RETURN_NOT_OK(check_request(request));
+Result<OperationPlan> plan_split(const SplitRequest& asked, PlaceOpener& places, Progress& progress,
+                                 StopToken stop) {
+  ARROW_RETURN_NOT_OK(check_request(asked));
+  SplitRequest request = asked;
+  ARROW_RETURN_NOT_OK(choose_reading_of(&request, stop));
   const LoadSource whole = source_of(request);
   ARROW_ASSIGN_OR_RAISE(const auto opened, open_load_source(whole, {}, places, stop));
   progress.begin(Phase::kComparing, known_points(request.source, stop).value_or(0));

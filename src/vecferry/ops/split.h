@@ -9,6 +9,7 @@
 
 #include "vecferry/model/filter.h"
 #include "vecferry/ops/operation.h"
+#include "vecferry/ops/travel.h"
 
 /// Split a collection into several: what `split` does.
 namespace vecferry {
@@ -30,6 +31,7 @@ struct SplitRequest {
   bool drop_source = false;
   bool backup = true;     ///< before the source is dropped
   std::string archive{};  ///< where it goes; empty: a file beside the journal
+  TravelWish travel{};
   bool build_index = false;
   int lanes = 2;  ///< readers side by side while it is planned
   int64_t memory_bytes = int64_t{256} << 20;

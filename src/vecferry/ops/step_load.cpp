@@ -8,8 +8,11 @@
 #include "vecferry/ops/load_source.h"
 #include "vecferry/ops/repair.h"
 #include "vecferry/ops/step_run_internal.h"
+#include "vecferry/ops/travel.h"
 #include "vecferry/pipeline/compare.h"
 #include "vecferry/pipeline/copy.h"
+#include "vecferry/routes/native.h"
+#include "vecferry/routes/ship.h"
 
 namespace vecferry {
 namespace {
@@ -19,22 +22,36 @@ class Load {
   Load(const LoadStep& step, StepRun& run) : step_(step), run_(run) {}
 
   Status carry_out() {
-    ARROW_ASSIGN_OR_RAISE(target_,
-                          run_.places.open_target(step_.target, step_.build_index, run_.stop));
-    for (const auto& source : step_.sources) {
-      ARROW_ASSIGN_OR_RAISE(auto opened,
-                            open_load_source(source, run_.files(), run_.places, run_.stop));
-      if (!step_.whole) {
-        ARROW_RETURN_NOT_OK(adapt_to(step_.config, *target_.backend, &opened));
-      }
-      sources_.push_back(std::move(opened));
+    const Route route = route_now();
+    const Status status = carry_out_on(route);
+    if (status.ok() || route == Route::kStream || step_.travel.insisted ||
+        !worth_another_route(status)) {
+      return status;
     }
-    ARROW_ASSIGN_OR_RAISE(const Found found, look_at(step_.target_label, target_, run_));
+    // A place that is away stays away on any route: then the operation stops here, as it is.
+    const Status ready = begin_again(given_up(route, status, Route::kStream));
+    return ready.ok() ? carry_out_on(Route::kStream) : status;
+  }
+
+ private:
+  Route route_now() const {
+    return run_.facts.route.empty() ? step_.travel.route
+                                    : parse_route(run_.facts.route).value_or(Route::kStream);
+  }
+
+  Status carry_out_on(Route route) {
+    ARROW_RETURN_NOT_OK(open_ends(route));
+    ARROW_ASSIGN_OR_RAISE(Found found, look_at(step_.target_label, target_, run_));
+    // What was read of another moment, and shards that are half there, are not gone on with.
+    const bool anew = route == Route::kEngineRead || route == Route::kNative;
+    if (found == Found::kOurLoad && anew) {
+      found = Found::kNothing;
+    }
     if (found != Found::kComplete) {
       if (found == Found::kNothing) {
         ARROW_RETURN_NOT_OK(make());
       }
-      ARROW_RETURN_NOT_OK(fill());
+      ARROW_RETURN_NOT_OK(route == Route::kNative ? fill_natively() : fill());
       run_.progress.begin(Phase::kFinishing, 0);
       // Said before it is done: what is visible under this name from now on is ours.
       run_.facts.finished = true;
@@ -44,14 +61,77 @@ class Load {
       VECFERRY_KILL_POINT("load.finished");
     }
     if (step_.follow_up > 0) {
-      return follow();
+      return follow(step_.follow_up);
     }
-    return verify();
+    return route == Route::kNative ? verify_native() : verify();
   }
 
- private:
+  // The two places, with what stands before them on this route.
+  Status open_ends(Route route) {
+    ARROW_ASSIGN_OR_RAISE(target_,
+                          run_.places.open_target(step_.target, step_.build_index, run_.stop));
+    if (route == Route::kShip) {
+      ARROW_ASSIGN_OR_RAISE(target_.backend,
+                            ship_to(target_.backend, ship_options(step_.travel, run_)));
+    }
+    sources_.clear();
+    for (LoadSource source : step_.sources) {
+      source.reading.spooled = source.reading.spooled || route == Route::kEngineRead;
+      source.reading.spooled_or_fail = source.reading.spooled && step_.travel.insisted;
+      source.reading.spool = step_.travel.spool;
+      ARROW_ASSIGN_OR_RAISE(auto opened,
+                            open_load_source(source, run_.files(), run_.places, run_.stop));
+      run_.facts.notes.insert(run_.facts.notes.end(), opened.notes.begin(), opened.notes.end());
+      if (!step_.whole) {
+        ARROW_RETURN_NOT_OK(adapt_to(step_.config, *target_.backend, &opened));
+      }
+      sources_.push_back(std::move(opened));
+    }
+    return Status::OK();
+  }
+
+  // Nothing of the route that was given up is left; what comes next knows that it was.
+  Status begin_again(std::string why) {
+    ARROW_RETURN_NOT_OK(undo(step_, run_));
+    run_.facts = {.route = std::string(to_string(Route::kStream)), .notes = {std::move(why)}};
+    ARROW_RETURN_NOT_OK(run_.journal.forget_ranges(run_.operation, run_.number));
+    ARROW_RETURN_NOT_OK(run_.note());
+    VECFERRY_KILL_POINT("load.begun_again");
+    return Status::OK();
+  }
+
+  Status fill_natively() {
+    run_.progress.begin(Phase::kFetching, 0);
+    const auto& source = sources_.front().end;
+    ARROW_ASSIGN_OR_RAISE(
+        const auto outcome,
+        carry_natively(*source.backend, source.collection, *target_.backend, target_.collection,
+                       {.parent = step_.travel.spool, .bytes = &run_.progress.bytes}, run_.stop));
+    run_.facts.notes.push_back(to_string(outcome));
+    VECFERRY_KILL_POINT("load.filled");
+    return Status::OK();
+  }
+
+  // Nothing was read on the way, so both sides are; what a live source changed meanwhile follows.
+  Status verify_native() {
+    constexpr int kPasses = 5;
+    run_.progress.begin(Phase::kComparing, 0);
+    const auto& source = sources_.front().points;
+    const Source target{.backend = target_.backend.get(), .collection = target_.collection};
+    ARROW_ASSIGN_OR_RAISE(const auto found,
+                          compare_points(source, target, {.memory_bytes = step_.memory_bytes},
+                                         run_.progress, run_.stop));
+    if (!found.equal) {
+      return follow(kPasses);
+    }
+    run_.facts.digest = found.b;
+    run_.facts.bytes = run_.progress.bytes / 2;
+    run_.facts.verified = true;
+    return Status::OK();
+  }
+
   Status make() {
-    run_.facts = {};
+    run_.facts = {.route = std::move(run_.facts.route), .notes = std::move(run_.facts.notes)};
     ARROW_RETURN_NOT_OK(run_.journal.forget_ranges(run_.operation, run_.number));
     // Said before it is done: until `finish` the place itself knows whose load it is.
     run_.facts.made = true;
@@ -150,10 +230,18 @@ class Load {
                              : "if nobody else writes to it this is a bug: please report it"});
   }
 
-  Status follow() {
+  // The source as it is now, whatever it was filled from.
+  Status follow(int passes) {
+    LoadSource live = step_.sources.front();
+    live.reading.spooled = false;
+    ARROW_ASSIGN_OR_RAISE(auto source,
+                          open_load_source(live, run_.files(), run_.places, run_.stop));
+    if (!step_.whole) {
+      ARROW_RETURN_NOT_OK(adapt_to(step_.config, *target_.backend, &source));
+    }
     ARROW_ASSIGN_OR_RAISE(const auto done,
-                          follow_up(sources_.front().points, *target_.backend, target_.collection,
-                                    step_.follow_up, limits_now(), run_.progress, run_.stop));
+                          follow_up(source.points, *target_.backend, target_.collection, passes,
+                                    limits_now(), run_.progress, run_.stop));
     if (done.passes > 0) {
       run_.facts.notes.push_back(
           fmt::format("followed the live source in {} passes: {} points upserted, {} removed",
@@ -183,6 +271,16 @@ Status run(const LoadStep& step, StepRun& run) {
 
 Status undo(const LoadStep& step, StepRun& run) {
   return remove_made(step.target, run);
+}
+
+ShipOptions ship_options(const Travel& travel, StepRun& run) {
+  return {.spool = travel.spool,
+          .index_threads = travel.index_threads,
+          .build_index = travel.index,
+          .index_progress = [&progress = run.progress](uint64_t done, uint64_t total) {
+            progress.points = done;
+            progress.expected = total;
+          }};
 }
 
 Result<Found> look_at(const std::string& label, const OpenedEnd& target, const StepRun& run) {

@@ -7,6 +7,7 @@
 #include "vecferry/journal/journal.h"
 #include "vecferry/ops/steps.h"
 #include "vecferry/pipeline/progress.h"
+#include "vecferry/routes/ship.h"
 
 /// Carrying out one step, or undoing it. All of them may be called again after any failure, in
 /// another process.
@@ -56,6 +57,9 @@ enum class Found { kNothing, kOurLoad, kComplete };
 /// Look at a target, and take over an unfinished load of ours. Errors: kExists for one that is
 /// somebody else's.
 Result<Found> look_at(const std::string& label, const OpenedEnd& target, const StepRun& run);
+
+/// How a collection of this step is built here and shipped.
+ShipOptions ship_options(const Travel& travel, StepRun& run);
 
 /// Drop what the step made under this address; what is somebody else's stays.
 Status remove_made(const std::string& address, const StepRun& run);

@@ -9,6 +9,7 @@
 #include "vecferry/ops/split_router_internal.h"
 #include "vecferry/ops/step_run_internal.h"
 #include "vecferry/pipeline/copy.h"
+#include "vecferry/routes/ship.h"
 
 namespace vecferry {
 namespace {
@@ -25,6 +26,10 @@ class Split {
     for (const auto& part : step_.parts) {
       ARROW_ASSIGN_OR_RAISE(auto target,
                             run_.places.open_target(part.target, step_.build_index, run_.stop));
+      if (step_.travel.route == Route::kShip) {
+        ARROW_ASSIGN_OR_RAISE(target.backend,
+                              ship_to(target.backend, ship_options(step_.travel, run_)));
+      }
       targets_.push_back(std::move(target));
     }
     ARROW_RETURN_NOT_OK(adapt_to(step_.config, *targets_.front().backend, &source_));

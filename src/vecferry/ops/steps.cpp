@@ -59,6 +59,9 @@ Json source_json(const LoadSource& source) {
       {"distance", to_string(source.reading.distance)},
       {"id_key", source.reading.original_id_key},
       {"allow_partial", source.reading.allow_partial},
+      {"spooled", source.reading.spooled},
+      {"spooled_or_fail", source.reading.spooled_or_fail},
+      {"spool", source.reading.spool},
       {"selection", selection_json(source.selection)},
       {"part", source.part ? Json({{"parts", source.part->parts}, {"index", source.part->index}})
                            : Json(nullptr)},
@@ -74,7 +77,10 @@ Result<LoadSource> source_from(const Json& json) {
                     .reading = {.distance = parse_distance(json.at("distance").get<std::string>())
                                                 .value_or(Distance::kCosine),
                                 .original_id_key = json.at("id_key").get<std::string>(),
-                                .allow_partial = json.value("allow_partial", false)},
+                                .allow_partial = json.value("allow_partial", false),
+                                .spooled = json.value("spooled", false),
+                                .spooled_or_fail = json.value("spooled_or_fail", false),
+                                .spool = json.value("spool", std::string())},
                     .only = json.at("only").get<std::string>(),
                     .leave_out = json.at("leave_out").get<std::string>(),
                     .remap = json.at("remap").get<std::string>(),
@@ -143,12 +149,31 @@ std::vector<AliasChange> aliases_from(const Json& json) {
   return changes;
 }
 
+Json travel_json(const Travel& travel) {
+  return {{"route", to_string(travel.route)},
+          {"insisted", travel.insisted},
+          {"spool", travel.spool},
+          {"index_threads", travel.index_threads},
+          {"index", travel.index}};
+}
+
+// Steps of before there were routes are streams.
+Travel travel_from(const Json& json) {
+  const Json travel = json.value("travel", Json::object());
+  return {.route = parse_route(travel.value("route", "stream")).value_or(Route::kStream),
+          .insisted = travel.value("insisted", false),
+          .spool = travel.value("spool", std::string()),
+          .index_threads = travel.value("index_threads", 0),
+          .index = travel.value("index", true)};
+}
+
 Result<Step> load_from(const Json& json) {
   LoadStep step{.target = json.at("target").get<std::string>(),
                 .target_label = json.at("target_label").get<std::string>(),
                 .build_index = json.at("build_index").get<bool>(),
                 .whole = json.at("whole").get<bool>(),
                 .follow_up = json.at("follow_up").get<int>(),
+                .travel = travel_from(json),
                 .memory_bytes = json.at("memory_bytes").get<int64_t>()};
   ARROW_ASSIGN_OR_RAISE(step.config, parse_collection_config(json.at("config").dump()));
   for (const auto& each : json.at("sources")) {
@@ -178,6 +203,7 @@ Result<Step> split_from(const Json& json) {
   SplitStep step{.by = json.at("by").get<std::string>(),
                  .shares = json.at("shares").get<bool>(),
                  .build_index = json.at("build_index").get<bool>(),
+                 .travel = travel_from(json),
                  .memory_bytes = json.at("memory_bytes").get<int64_t>()};
   ARROW_ASSIGN_OR_RAISE(step.source, source_from(json.at("source")));
   ARROW_ASSIGN_OR_RAISE(step.config, parse_collection_config(json.at("config").dump()));
@@ -208,6 +234,7 @@ Json split_json(const SplitStep& split) {
           {"shares", split.shares},
           {"parts", std::move(parts)},
           {"build_index", split.build_index},
+          {"travel", travel_json(split.travel)},
           {"memory_bytes", split.memory_bytes}};
 }
 
@@ -387,7 +414,8 @@ Json to_json(const Step& step) {
                 {"sources", std::move(sources)},     {"target", load.target},
                 {"target_label", load.target_label}, {"config", Json::parse(to_json(load.config))},
                 {"build_index", load.build_index},   {"whole", load.whole},
-                {"follow_up", load.follow_up},       {"memory_bytes", load.memory_bytes}};
+                {"follow_up", load.follow_up},       {"travel", travel_json(load.travel)},
+                {"memory_bytes", load.memory_bytes}};
           },
           [](const AliasStep& aliases) -> Json {
             return {{"place", aliases.place},
@@ -448,6 +476,7 @@ Json to_json(const StepFacts& facts) {
           {"digest", to_hex(facts.digest.sum)},
           {"parts", std::move(parts)},
           {"backup", facts.backup},
+          {"route", facts.route},
           {"removed", facts.removed},
           {"bytes", facts.bytes},
           {"seconds", facts.seconds},
@@ -476,6 +505,7 @@ Result<StepFacts> parse_step_facts(std::string_view text) {
                        digest_from_hex(json.at("digest").get<std::string>()).value_or(Digest128())},
         .parts = std::move(parts),
         .backup = json.value("backup", std::string()),
+        .route = json.value("route", std::string()),
         .removed = json.at("removed").get<uint64_t>(),
         .bytes = json.at("bytes").get<uint64_t>(),
         .seconds = json.at("seconds").get<double>(),

@@ -13,6 +13,7 @@
 #include "vecferry/digest/digest.h"
 #include "vecferry/ops/place_opener.h"
 #include "vecferry/ops/selection.h"
+#include "vecferry/routes/route.h"
 
 /// The steps that operations are made of, as plain data: all that another process needs to carry
 /// one out, or to undo it after nothing, half or all of it. The journal holds them as JSON.
@@ -24,6 +25,15 @@ struct HashPart {
   int index = 0;
 
   friend bool operator==(const HashPart&, const HashPart&) = default;
+};
+
+/// How a collection that is made gets its points.
+struct Travel {
+  Route route = Route::kStream;
+  bool insisted = false;  ///< the person named it: no other one is tried
+  std::string spool{};    ///< folder for files on their way; empty: the system's temporary one
+  int index_threads = 0;
+  bool index = true;  ///< a shipped collection is indexed here
 };
 
 /// Points to be read: a collection or file, and what of it. Files of ids lie in the operation's
@@ -77,6 +87,7 @@ struct LoadStep {
   bool build_index = false;
   bool whole = false;  ///< one source in the same place, all of it: duplicated as it is
   int follow_up = 0;   ///< at most so many passes over what a live source changed meanwhile
+  Travel travel{};
   int64_t memory_bytes = int64_t{256} << 20;
 };
 
@@ -138,6 +149,7 @@ struct SplitStep {
   bool shares = false;        ///< a hash of the id decides
   std::vector<SplitTarget> parts{};
   bool build_index = false;
+  Travel travel{};  ///< stream or ship
   int64_t memory_bytes = int64_t{256} << 20;
 };
 
@@ -166,6 +178,7 @@ struct StepFacts {
   RangeDigest digest{};
   std::vector<RangeDigest> parts{};  ///< a split's, one a collection
   std::string backup{};  ///< an archive's: location of the backup, "archive:DIR/NAME@ID"
+  std::string route{};   ///< a load's, once the planned one was given up
   uint64_t removed = 0;
   uint64_t bytes = 0;
   double seconds = 0;

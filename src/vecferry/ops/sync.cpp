@@ -15,8 +15,8 @@ namespace vecferry {
 namespace {
 
 Result<OperationPlan> plan_first(const SyncRequest& request, LoadSource source, Desk desk) {
-  ARROW_ASSIGN_OR_RAISE(auto load,
-                        plan_load({std::move(source)}, request.target, desk.places, desk.stop));
+  ARROW_ASSIGN_OR_RAISE(auto load, plan_load({std::move(source)}, request.target, desk.places,
+                                             desk.stop, request.travel));
   load.step.memory_bytes = request.memory_bytes;
   OperationPlan plan{.verb = request.verb,
                      .source = request.source.label,
@@ -118,6 +118,9 @@ Result<OperationPlan> plan_sync(const SyncRequest& request, Desk desk) {
   if (!there || abandoned) {
     return plan_first(request, std::move(source), desk);
   }
+  source.reading.spooled = request.travel.route == Route::kEngineRead;
+  source.reading.spooled_or_fail = source.reading.spooled;
+  source.reading.spool = request.travel.spool;
   ARROW_ASSIGN_OR_RAISE(const auto direction, open_direction(source, request.target, desk));
   ARROW_ASSIGN_OR_RAISE(auto found, compare_all(direction, request.memory_bytes, desk));
   ARROW_RETURN_NOT_OK(check_limit(request, found));

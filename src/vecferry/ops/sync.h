@@ -4,6 +4,7 @@
 #include <string>
 
 #include "vecferry/ops/operation.h"
+#include "vecferry/ops/travel.h"
 
 namespace vecferry {
 
@@ -25,6 +26,7 @@ struct SyncRequest {
   DeleteLimit limit{};
   bool settings = false;  ///< payload indexes that the target lacks are built
   bool backup = true;     ///< of what is replaced or removed
+  TravelWish travel{};
   int64_t memory_bytes = int64_t{256} << 20;
 };
 

@@ -6,7 +6,7 @@
 namespace vecferry {
 
 /// What a person is told while work goes on.
-enum class Phase { kBackingUp, kCopying, kFinishing, kVerifying, kComparing };
+enum class Phase { kBackingUp, kFetching, kCopying, kFinishing, kVerifying, kComparing };
 
 /// Counters that lanes bump and the front end samples; no callback in the hot path.
 /// Thread: safe for concurrent use.

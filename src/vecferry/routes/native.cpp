@@ -71,6 +71,16 @@ Status can_go_natively(Backend& source, std::string_view collection, Backend& ta
   return from->shards(collection, std::move(stop)).status();
 }
 
+std::string to_string(const NativeOutcome& outcome) {
+  std::string text =
+      fmt::format("{} shards went as the server's own files, index included", outcome.shards);
+  if (outcome.fetched < outcome.shards) {
+    text += fmt::format("; {} of them through this machine, because the target could not fetch: {}",
+                        outcome.shards - outcome.fetched, outcome.why_not);
+  }
+  return text;
+}
+
 Result<NativeOutcome> carry_natively(Backend& source, const std::string& from, Backend& target,
                                      const std::string& to, const SpoolOptions& options,
                                      StopToken stop) {

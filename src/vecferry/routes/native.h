@@ -18,6 +18,9 @@ struct NativeOutcome {
   std::string why_not{};  ///< why the others came through this machine
 };
 
+/// In words, for receipts.
+std::string to_string(const NativeOutcome& outcome);
+
 /// Fill `to`, which was created with the configuration of `from` and is not finished, with its
 /// shards. Each is a point in time; of a live source the caller catches up on what changed since.
 /// Errors: kIncompatible when their shards are not the same ones; the caller drops `to`.
