@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "vecferry/base/durable_file.h"
 #include "vecferry/base/kill_point.h"
 #include "vecferry/ops/journalled_lanes_internal.h"
 #include "vecferry/ops/load_source.h"
@@ -72,7 +73,7 @@ class Load {
                           run_.places.open_target(step_.target, step_.build_index, run_.stop));
     if (route == Route::kShip) {
       ARROW_ASSIGN_OR_RAISE(target_.backend,
-                            ship_to(target_.backend, ship_options(step_.travel, run_)));
+                            ship_to(target_.backend, ship_options(step_.travel, 0, run_)));
     }
     sources_.clear();
     for (LoadSource source : step_.sources) {
@@ -266,15 +267,24 @@ class Load {
 }  // namespace
 
 Status run(const LoadStep& step, StepRun& run) {
-  return Load(step, run).carry_out();
+  ARROW_RETURN_NOT_OK(Load(step, run).carry_out());
+  return remove_ship_spool(step.travel, run);
 }
 
 Status undo(const LoadStep& step, StepRun& run) {
-  return remove_made(step.target, run);
+  ARROW_RETURN_NOT_OK(remove_made(step.target, run));
+  return remove_ship_spool(step.travel, run);
 }
 
-ShipOptions ship_options(const Travel& travel, StepRun& run) {
-  return {.spool = travel.spool,
+std::filesystem::path ship_spool(const Travel& travel, const StepRun& run) {
+  const std::string name = fmt::format("ship-{}", run.number);
+  return travel.spool.empty() ? run.files() / name
+                              : std::filesystem::path(travel.spool) /
+                                    fmt::format("vecferry-{}-{}", run.operation, name);
+}
+
+ShipOptions ship_options(const Travel& travel, int target, StepRun& run) {
+  return {.kept = ship_spool(travel, run) / std::to_string(target),
           .index_threads = travel.index_threads,
           .build_index = travel.index,
           .index_progress = [&progress = run.progress](uint64_t done, uint64_t total) {
@@ -283,13 +293,25 @@ ShipOptions ship_options(const Travel& travel, StepRun& run) {
           }};
 }
 
+Status remove_ship_spool(const Travel& travel, const StepRun& run) {
+  std::error_code error;
+  std::filesystem::remove_all(ship_spool(travel, run), error);
+  return error ? system_failure(error.value(), "cannot remove a spool",
+                                ship_spool(travel, run).string())
+               : Status::OK();
+}
+
 Result<Found> look_at(const std::string& label, const OpenedEnd& target, const StepRun& run) {
   ARROW_ASSIGN_OR_RAISE(const auto config, find_collection(target, run.stop));
   if (!config) {
     return Found::kNothing;
   }
   // Between the collection and the note that we made it the process may have died.
-  ARROW_ASSIGN_OR_RAISE(const bool ours, target.backend->take_over(target.collection, run.stop));
+  const auto taken = target.backend->take_over(target.collection, run.stop);
+  if (!taken.ok() && kind_of(taken.status()) == ErrorKind::kNotFound) {
+    return Found::kNothing;  // what was put aside for it is gone: `make` drops the rest
+  }
+  ARROW_ASSIGN_OR_RAISE(const bool ours, taken);
   if (ours) {
     return run.facts.made ? Found::kOurLoad : Found::kNothing;
   }

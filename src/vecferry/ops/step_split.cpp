@@ -27,8 +27,10 @@ class Split {
       ARROW_ASSIGN_OR_RAISE(auto target,
                             run_.places.open_target(part.target, step_.build_index, run_.stop));
       if (step_.travel.route == Route::kShip) {
-        ARROW_ASSIGN_OR_RAISE(target.backend,
-                              ship_to(target.backend, ship_options(step_.travel, run_)));
+        ARROW_ASSIGN_OR_RAISE(
+            target.backend,
+            ship_to(target.backend,
+                    ship_options(step_.travel, static_cast<int>(targets_.size()), run_)));
       }
       targets_.push_back(std::move(target));
     }
@@ -135,14 +137,15 @@ class Split {
 }  // namespace
 
 Status run(const SplitStep& step, StepRun& run) {
-  return Split(step, run).carry_out();
+  ARROW_RETURN_NOT_OK(Split(step, run).carry_out());
+  return remove_ship_spool(step.travel, run);
 }
 
 Status undo(const SplitStep& step, StepRun& run) {
   for (const auto& part : step.parts) {
     ARROW_RETURN_NOT_OK(remove_made(part.target, run));
   }
-  return Status::OK();
+  return remove_ship_spool(step.travel, run);
 }
 
 }  // namespace vecferry
