@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "vecferry/base/durable_file.h"
@@ -14,6 +15,10 @@ namespace fs = std::filesystem;
 constexpr const char* kFormat = "vecferry.ship";
 constexpr int kVersion = 1;
 constexpr const char* kThreshold = "indexing_threshold";
+// What a shard is made of; the rest is the collection's alone.
+constexpr std::array kParams = {"vectors", "sparse_vectors", "on_disk_payload", "payload",
+                                "sharding_method"};
+constexpr std::array kSettings = {"hnsw_config", "quantization_config", "optimizer_config"};
 
 fs::path file_of(const fs::path& folder) {
   return folder / "ship.json";
@@ -24,6 +29,27 @@ Status no_load(const fs::path& folder, std::string_view collection) {
                .what = fmt::format("nothing of a load of '{}' is in the spool", collection),
                .where = folder.string(),
                .next = "the load has to begin again"});
+}
+
+template <typename Keys>
+Json only(const Json& json, const Keys& keys) {
+  Json some = Json::object();
+  for (const char* key : keys) {
+    if (json.is_object() && json.contains(key)) {
+      some[key] = json[key];
+    }
+  }
+  return some;
+}
+
+// Optimizer settings leave no trace in a segment.
+CollectionConfig without_optimizers(CollectionConfig config) {
+  Json settings = Json::parse(config.settings_json, nullptr, false);
+  if (settings.is_object()) {
+    settings.erase("optimizer_config");
+    config.settings_json = settings.dump();
+  }
+  return config;
 }
 
 Result<ShipRecord> parse(const Json& json) {
@@ -74,24 +100,25 @@ Result<ShipRecord> read_record(const fs::path& folder, std::string_view collecti
       return no_load(folder, collection);  // begun by another version
     }
     auto record = parse(json);
-    return !record.ok() || record->collection == collection ? record
-                                                            : no_load(folder, collection);
+    return !record.ok() || record->collection == collection ? record : no_load(folder, collection);
   } catch (const Json::exception& error) {
-    return fail({.kind = ErrorKind::kCorrupt,
-                 .what = fmt::format("'{}' cannot be read: {}", file_of(folder).string(),
-                                     error.what()),
-                 .where = folder.string(),
-                 .next = "undo the operation, and run it again"});
+    return fail(
+        {.kind = ErrorKind::kCorrupt,
+         .what = fmt::format("'{}' cannot be read: {}", file_of(folder).string(), error.what()),
+         .where = folder.string(),
+         .next = "undo the operation, and run it again"});
   }
 }
 
 Result<CollectionConfig> shard_settings(const CollectionConfig& at_target,
                                         const CollectionConfig& wanted) {
-  Json settings = Json::parse(at_target.settings_json, nullptr, false);
+  const Json there = Json::parse(at_target.settings_json, nullptr, false);
   const Json other = Json::parse(wanted.settings_json, nullptr, false);
-  if (!settings.is_object() || !other.is_object()) {
+  if (!there.is_object() || !other.is_object()) {
     return fail({.kind = ErrorKind::kCorrupt, .what = "settings that are no JSON object"});
   }
+  Json settings = only(there, kSettings);
+  settings["params"] = only(there.value("params", Json()), kParams);
   Json& optimizers = settings["optimizer_config"];
   if (!optimizers.is_object()) {
     optimizers = Json::object();
@@ -108,6 +135,11 @@ Result<CollectionConfig> shard_settings(const CollectionConfig& at_target,
   config.payload_indexes.clear();
   config.aliases.clear();
   return config;
+}
+
+std::vector<std::string> segment_differences(const CollectionConfig& built,
+                                             const CollectionConfig& now) {
+  return config_differences(without_optimizers(built), without_optimizers(now));
 }
 
 }  // namespace vecferry::ship

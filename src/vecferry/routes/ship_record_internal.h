@@ -37,4 +37,8 @@ Result<ShipRecord> read_record(const std::filesystem::path& folder, std::string_
 Result<CollectionConfig> shard_settings(const CollectionConfig& at_target,
                                         const CollectionConfig& wanted);
 
+/// Of two such, what would make the server build segments anew, or take no writes: sentences.
+std::vector<std::string> segment_differences(const CollectionConfig& built,
+                                             const CollectionConfig& now);
+
 }  // namespace vecferry::ship
