@@ -333,6 +333,25 @@ TEST_F(ShipTest, AnUploadThatFailsLeavesNothingButWhatTheCallerDrops) {
   EXPECT_EQ(to->points(kName), points);
 }
 
+TEST_F(ShipTest, AnUploadThatFailsInPassingIsTriedAgain) {
+  const auto config = Generator::every_kind();
+  const auto points = generator_.points(config, 100);
+  const auto to = server();
+  int cut = 0;
+  to->on_write = [&](uint32_t) {
+    to->refused.clear();
+    if (++cut < 3) {
+      to->refused[0] =
+          fail({.kind = ErrorKind::kUnavailable, .what = "connection cut", .retryable = true});
+    }
+  };
+  const auto backend = ship(to);
+  ASSERT_TRUE(testing::fill(*backend, kName, config, points).ok());
+  EXPECT_THAT(to->calls,
+              ElementsAre("create", "write 0", "write 0", "write 0", "write 1", "prove", "finish"));
+  EXPECT_EQ(to->points(kName), points);
+}
+
 TEST_F(ShipTest, DroppedHalfWayNothingIsLeft) {
   const auto config = Generator::every_kind();
   const auto to = server();
@@ -381,6 +400,28 @@ TEST_F(ShipTest, StopsInTheMiddleOfEverything) {
   EXPECT_EQ(kind_of(backend->finish(kName, config, source.token())), ErrorKind::kCancelled);
   ASSERT_TRUE(backend->drop(kName, kNever).ok());
   EXPECT_EQ(loads(), 0U);
+}
+
+// Undone by another backend of the same process, while the cancelled optimise works on.
+TEST_F(ShipTest, WhatWasStoppedCanBeDroppedThroughAnotherBackendAtOnce) {
+  const auto config = low_threshold(default_config({{.dim = 256, .distance = Distance::kEuclid}}));
+  const auto to = server({{.id = 0}});
+  ShipOptions options{.kept = dir_.path() / "kept", .index_threads = 1};
+  arrow::StopSource source;
+  options.index_progress = [&](uint64_t, uint64_t) { source.RequestStop(); };
+  {
+    const auto backend = ship_to(to, options).ValueOrDie();
+    ASSERT_TRUE(backend->create(kName, config, kNever).ok());
+    const auto writer = backend->open_writer(kName, kNever).ValueOrDie();
+    for (int i = 0; i < 6; ++i) {
+      ASSERT_TRUE(writer->upsert(*testing::to_batch(config, generator_.points(config, 1000))).ok());
+    }
+    ASSERT_EQ(kind_of(backend->finish(kName, config, source.token())), ErrorKind::kCancelled);
+  }
+  const auto backend = ship_to(to, options).ValueOrDie();
+  EXPECT_TRUE(backend->take_over(kName, kNever).ValueOrDie());
+  EXPECT_TRUE(backend->drop(kName, kNever).ok());
+  EXPECT_FALSE(fs::exists(options.kept));
 }
 
 // A cancelled optimise works on in the background, and must not bring the spool back.

@@ -289,8 +289,14 @@ Result<Found> look_at(const std::string& label, const OpenedEnd& target, const S
     return Found::kNothing;
   }
   // Between the collection and the note that we made it the process may have died.
-  ARROW_ASSIGN_OR_RAISE(const bool ours, target.backend->take_over(target.collection, run.stop));
-  if (ours) {
+  const auto ours = target.backend->take_over(target.collection, run.stop);
+  if (!ours.ok() && kind_of(ours.status()) != ErrorKind::kNotFound) {
+    return ours.status();
+  }
+  if (!ours.ok()) {
+    return Found::kNothing;  // ours, but what was put aside for it is gone
+  }
+  if (*ours) {
     return run.facts.made ? Found::kOurLoad : Found::kNothing;
   }
   if (run.facts.finished) {
@@ -313,8 +319,11 @@ Status remove_made(const std::string& address, const StepRun& run) {
   }
   // What was never finished and is no load of ours is somebody else's, made meanwhile.
   if (!run.facts.finished) {
-    ARROW_ASSIGN_OR_RAISE(const bool ours, target.backend->take_over(target.collection, run.stop));
-    if (!ours) {
+    const auto ours = target.backend->take_over(target.collection, run.stop);
+    if (!ours.ok() && kind_of(ours.status()) != ErrorKind::kNotFound) {
+      return ours.status();
+    }
+    if (ours.ok() && !*ours) {
       return Status::OK();
     }
   }

@@ -83,7 +83,7 @@ class ShipBackend : public Backend {
   }
 
   Result<bool> take_over(std::string_view name, StopToken stop) override {
-    ARROW_ASSIGN_OR_RAISE(const bool ours, target_->take_over(name, stop));
+    ARROW_ASSIGN_OR_RAISE(const bool ours, target_->take_over(name, std::move(stop)));
     if (find(name) != nullptr) {
       return ours;
     }
@@ -96,8 +96,7 @@ class ShipBackend : public Backend {
                    .what = fmt::format("the spool of the load of '{}' went with its process", name),
                    .next = "the load has to begin again"});
     }
-    ARROW_ASSIGN_OR_RAISE(auto load,
-                          ShipLoad::reopen(place_of(name, options_.kept), options_, stop));
+    ARROW_ASSIGN_OR_RAISE(auto load, ShipLoad::reopen(place_of(name, options_.kept), options_));
     const std::lock_guard lock(mutex_);
     loads_[std::string(name)] = std::move(load);
     return true;
@@ -127,6 +126,7 @@ class ShipBackend : public Backend {
 
   Result<std::unique_ptr<PointWriter>> open_writer(std::string_view name, StopToken stop) override {
     if (auto load = find(name)) {
+      ARROW_RETURN_NOT_OK(load->open_shards(stop));
       return std::make_unique<ShipWriter>(std::move(load), writers_++, std::move(stop));
     }
     return target_->open_writer(name, std::move(stop));

@@ -13,6 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kTries = 3;
+
 // A server checks nothing of a shard that it is given, so this is all that stands between it and
 // one that does not fit (facts: names, sizes and distances that differ are taken with a 200).
 Status differs(const ShipLoad::Place& place, std::string what) {
@@ -139,8 +141,7 @@ Status ShipLoad::send(size_t index, const StopToken& stop) {
   auto sha256 = sha256_of(file, stop);
   ARROW_RETURN_NOT_OK(at(sha256.status()));
   VECFERRY_KILL_POINT("ship.packed");
-  ARROW_RETURN_NOT_OK(store().write_shard(place_.collection, id,
-                                          {.path = file, .sha256 = *std::move(sha256)}, stop));
+  ARROW_RETURN_NOT_OK(upload(id, {.path = file, .sha256 = *std::move(sha256)}, stop));
   VECFERRY_KILL_POINT("ship.uploaded");
   record.in_place = true;
   record.next_operation = *next;
@@ -156,6 +157,17 @@ Status ShipLoad::send(size_t index, const StopToken& stop) {
   fs::remove(file, error);
   VECFERRY_KILL_POINT("ship.shard_removed");
   return Status::OK();
+}
+
+// The same again replaces what came before.
+Status ShipLoad::upload(uint32_t id, const ShardFile& file, const StopToken& stop) const {
+  for (int tries = 1;; ++tries) {
+    const Status sent = store().write_shard(place_.collection, id, file, stop);
+    if (sent.ok() || tries == kTries || !failure_of(sent).retryable) {
+      return sent;
+    }
+    ARROW_RETURN_NOT_OK(poll(stop));
+  }
 }
 
 Status ShipLoad::prove(const StopToken& stop) const {

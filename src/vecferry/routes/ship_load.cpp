@@ -14,8 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string row_key(const ShardInfo& shard) {
-  return shard.key ? fmt::format("{} of key {}", shard.id, *shard.key) : std::to_string(shard.id);
+std::string label(const ShardInfo& shard) {
+  return shard.key ? fmt::format("shard {} of key {}", shard.id, *shard.key)
+                   : fmt::format("shard {}", shard.id);
 }
 
 }  // namespace
@@ -70,23 +71,31 @@ Result<std::shared_ptr<ShipLoad>> ShipLoad::make(Place place, const ShipOptions&
   return load;
 }
 
-Result<std::shared_ptr<ShipLoad>> ShipLoad::reopen(Place place, const ShipOptions& options,
-                                                   const StopToken& stop) {
+Result<std::shared_ptr<ShipLoad>> ShipLoad::reopen(Place place, const ShipOptions& options) {
   std::shared_ptr<ShipLoad> load(new ShipLoad(std::move(place), options));
   ARROW_ASSIGN_OR_RAISE(load->record_, read_record(load->place_.folder, load->place_.collection));
-  const std::unique_lock lock(load->mutex_);
   std::vector<ShardInfo> infos;
   for (const auto& shard : load->record_.shards) {
-    ARROW_RETURN_NOT_OK(poll(stop));
-    load->index_of_[shard.info.id] = load->shards_.size();
-    load->shards_.emplace_back();
-    if (!shard.in_place) {
-      ARROW_RETURN_NOT_OK(load->open_shard(load->shards_.size() - 1));
-    }
+    load->index_of_[shard.info.id] = infos.size();
     infos.push_back(shard.info);
   }
+  load->shards_.resize(infos.size());
   ARROW_ASSIGN_OR_RAISE(load->router_, ShardRouter::make(infos));
   return load;
+}
+
+Status ShipLoad::open_shards(const StopToken& stop) {
+  const std::unique_lock lock(mutex_);
+  if (closed_) {
+    return gone();
+  }
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    if (!record_.shards[i].in_place) {
+      ARROW_RETURN_NOT_OK(open_shard(i));
+    }
+  }
+  return Status::OK();
 }
 
 Status ShipLoad::open_shard(size_t index) {
@@ -116,7 +125,7 @@ Status ShipLoad::add_shards(const std::vector<ShardInfo>& shards) {
     remove_spool(folder);
     auto made = engine::Shard::create(folder, record_.settings,
                                       {.wal = false, .index_threads = options_.index_threads});
-    ARROW_RETURN_NOT_OK(widen(made.status(), "shard " + row_key(shard)));
+    ARROW_RETURN_NOT_OK(widen(made.status(), label(shard)));
     index_of_[shard.id] = shards_.size();
     shards_.push_back(*std::move(made));
     record_.shards.push_back({.info = shard});

@@ -34,9 +34,12 @@ class ShipLoad {
   static Result<std::shared_ptr<ShipLoad>> make(Place place, const ShipOptions& options,
                                                 const CollectionConfig& wanted,
                                                 const StopToken& stop);
-  /// What another process has left. Errors: kNotFound when it has left none.
-  static Result<std::shared_ptr<ShipLoad>> reopen(Place place, const ShipOptions& options,
-                                                  const StopToken& stop);
+  /// What another process has left; no shard is opened yet, which may take a while, and may not be
+  /// possible while a cancelled `put_in_place` works on in the background.
+  /// Errors: kNotFound when nothing was left.
+  static Result<std::shared_ptr<ShipLoad>> reopen(Place place, const ShipOptions& options);
+  /// Before the first write. Errors: kConflict, kCorrupt.
+  Status open_shards(const StopToken& stop);
 
   /// `first`: the shard to begin with, in turns, so that lanes get less in each other's way.
   Status upsert(const arrow::RecordBatch& batch, size_t first, const StopToken& stop);
@@ -77,6 +80,7 @@ class ShipLoad {
   Status build(size_t index, const CollectionConfig& config, uint64_t done, uint64_t total,
                const StopToken& stop);
   Status send(size_t index, const StopToken& stop);
+  Status upload(uint32_t id, const ShardFile& file, const StopToken& stop) const;
   Status prove(const StopToken& stop) const;
   // Waits for writers.
   Status make_key(const arrow::RecordBatch& row, const StopToken& stop);
