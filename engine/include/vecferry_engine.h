@@ -131,6 +131,8 @@ typedef struct vecferry_scan_request {
  *   "wal"                 default true: every write is in a log before the call returns. false: bulk load; writes are
  *                         durable when vecferry_engine_flush returns, and what came after the last flush may be lost.
  *   "max_search_threads"  threads that search the segments of one query; default 2
+ *   "max_indexing_threads"  threads that an optimise takes at most (1 or more); default: the engine's choice. Unlike the
+ *                         collection's own setting of this name it leaves no trace in the segments
  * Payload indexes named in "payload_schema" are created.
  * Errors: exists (the folder has a shard), usage (a configuration that no shard can have), io. */
 int32_t vecferry_engine_create(const char* path, const char* config, vecferry_shard** shard, char** message);

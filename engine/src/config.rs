@@ -1,6 +1,7 @@
 //! A collection's configuration, as vecferry and Qdrant write it, turned into the engine's.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 
 use qdrant_edge::external::serde_json::{self, Map, Value};
 use qdrant_edge::{
@@ -23,6 +24,8 @@ pub struct ShardConfig {
     pub payload_schema: Vec<(String, Value)>,
     /// Whether writes go through a log; None keeps what the shard has.
     pub wal: Option<bool>,
+    /// Threads that an optimise may take, at most; None: as many as the engine likes.
+    pub indexing_threads: Option<NonZeroUsize>,
 }
 
 impl ShardConfig {
@@ -46,6 +49,7 @@ impl ShardConfig {
             },
             payload_schema: Vec::new(),
             wal: optional(&document["engine"]["wal"], "engine.wal")?,
+            indexing_threads: indexing_threads(&document["engine"])?,
         })
     }
 
@@ -87,6 +91,7 @@ impl ShardConfig {
             edge,
             payload_schema,
             wal: optional(&engine["wal"], "engine.wal")?,
+            indexing_threads: indexing_threads(engine)?,
         })
     }
 }
@@ -94,6 +99,14 @@ impl ShardConfig {
 fn search_threads(engine: &Value) -> Result<Option<usize>> {
     let threads = optional(&engine["max_search_threads"], "engine.max_search_threads")?;
     Ok(Some(threads.unwrap_or(SEARCH_THREADS)))
+}
+
+/// Not the setting of this name in `hnsw_config`, which is the collection's and ends in its segments.
+fn indexing_threads(engine: &Value) -> Result<Option<NonZeroUsize>> {
+    optional(
+        &engine["max_indexing_threads"],
+        "engine.max_indexing_threads",
+    )
 }
 
 #[allow(deprecated)] // on_disk_payload: what servers up to 1.18 write
@@ -286,7 +299,7 @@ mod tests {
                 "quantization_config": {"binary": {}},
             },
             "payload_schema": {"a": "keyword", "b": {"type": "integer", "range": false}},
-            "engine": {"wal": false, "max_search_threads": 1},
+            "engine": {"wal": false, "max_search_threads": 1, "max_indexing_threads": 3},
         }))
         .unwrap();
         let edge = &config.edge;
@@ -312,6 +325,9 @@ mod tests {
         assert_eq!(optimizers.prevent_unoptimized, None);
         assert_eq!(edge.max_search_threads, Some(1));
         assert_eq!(config.wal, Some(false));
+        assert_eq!(config.indexing_threads, NonZeroUsize::new(3));
+        // The collection's own setting stays what it is.
+        assert_eq!(edge.hnsw_config.unwrap().max_indexing_threads, 1);
         assert_eq!(config.payload_schema[1].0, "b");
     }
 
@@ -321,6 +337,13 @@ mod tests {
             ShardConfig::from_value(&json!({"config": {"params": params}})).unwrap_err()
         };
         assert_eq!(ShardConfig::parse("{").unwrap_err().kind, Kind::Usage);
+        let no_threads = ShardConfig::parse_for_open(r#"{"engine":{"max_indexing_threads":0}}"#);
+        assert!(
+            no_threads
+                .unwrap_err()
+                .message
+                .starts_with("engine.max_indexing_threads: ")
+        );
         assert_eq!(
             ShardConfig::parse("{}").unwrap_err().message,
             "the configuration has no config.params"

@@ -5,12 +5,15 @@
 //! a close its folder's reservation, lives until then. At the end of the process it is simply cut off: the segments it
 //! was working on stay as they were, and what it had half made is removed by the next open.
 
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
+
+use qdrant_edge::{EdgeShard, OperationResult, ResourceBudget};
 
 use crate::error::{Error, Kind, Result};
 use crate::logging;
@@ -35,11 +38,12 @@ pub fn optimise(shard: &Shard, progress: Progress<'_>) -> Result<()> {
     }
     let (report, reports) = channel();
     let inner = Arc::clone(&shard.inner);
+    let threads = shard.indexing_threads;
     let busy = Arc::clone(&shard.optimising);
     let worker = thread::Builder::new()
         .name("vecferry-optimise".to_string())
         .spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| inner.edge.optimize()))
+            let result = catch_unwind(AssertUnwindSafe(|| run(&inner.edge, threads)))
                 .map_err(|panic| {
                     Error::internal(format!(
                         "the engine panicked: {}",
@@ -87,6 +91,16 @@ pub fn optimise(shard: &Shard, progress: Progress<'_>) -> Result<()> {
             vectors_in_all(shard, info.points_count),
         );
         return Ok(());
+    }
+}
+
+/// With no more than so many threads: the engine takes what its budget gives it.
+fn run(edge: &EdgeShard, threads: Option<NonZeroUsize>) -> OperationResult<bool> {
+    match threads {
+        None => edge.optimize(),
+        Some(threads) => {
+            edge.optimize_with_budget(ResourceBudget::new(threads.get(), threads.get()))
+        }
     }
 }
 

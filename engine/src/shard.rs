@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -102,6 +103,8 @@ pub struct Shard {
     pub(crate) row_bytes: AtomicUsize,
     read_ahead: Mutex<ReadAhead>,
     vectors_on_disk: bool,
+    /// See `ShardConfig`.
+    pub(crate) indexing_threads: Option<NonZeroUsize>,
 }
 
 impl Shard {
@@ -122,7 +125,8 @@ impl Shard {
         let doing = format!("cannot make a shard in '{}'", path.display());
         let edge =
             EdgeShard::new(&path, edge_config).map_err(|error| Error::from(error).doing(&doing))?;
-        let shard = Self::assemble(edge, path, wal, reservation)?;
+        let mut shard = Self::assemble(edge, path, wal, reservation)?;
+        shard.indexing_threads = config.indexing_threads;
         for (field, schema) in &config.payload_schema {
             operations::create_index(&shard, field, schema)?;
         }
@@ -160,7 +164,9 @@ impl Shard {
             Error::new(kind, error.message)
                 .doing(&format!("cannot open the shard in '{}'", path.display()))
         })?;
-        Self::assemble(edge, path, wal, reservation)
+        let mut shard = Self::assemble(edge, path, wal, reservation)?;
+        shard.indexing_threads = config.and_then(|config| config.indexing_threads);
+        Ok(shard)
     }
 
     fn assemble(
@@ -192,6 +198,7 @@ impl Shard {
             row_bytes: AtomicUsize::new(0),
             read_ahead: Mutex::default(),
             vectors_on_disk,
+            indexing_threads: None,
         })
     }
 

@@ -17,7 +17,11 @@ fn indexed_config() -> ShardConfig {
 }
 
 fn filled(folder: &std::path::Path, points: u64) -> Shard {
-    let shard = Shard::create(folder, &indexed_config()).unwrap();
+    filled_with(folder, &indexed_config(), points)
+}
+
+fn filled_with(folder: &std::path::Path, config: &ShardConfig, points: u64) -> Shard {
+    let shard = Shard::create(folder, config).unwrap();
     let mut state = 1_u64;
     let mut random = || {
         state = state
@@ -51,6 +55,36 @@ fn optimising_indexes_everything_and_tells() {
     assert_eq!(heard.last(), Some(&(2000, 2000)));
     assert_eq!(shard.info().unwrap()["indexed_vectors_count"], 2000);
     assert_eq!(ids_of(&all(&shard)), numbers(0..2000));
+}
+
+/// The collection's own setting is what a server compares; ours is for this machine alone.
+#[test]
+fn fewer_threads_leave_no_trace_in_the_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = indexed_config();
+    for vector in config.edge.vectors.values_mut() {
+        vector.hnsw_config = config.edge.hnsw_config.map(|mut hnsw| {
+            hnsw.max_indexing_threads = 2;
+            hnsw
+        });
+    }
+    config.indexing_threads = std::num::NonZeroUsize::new(1);
+    let shard = filled_with(folder.path(), &config, 2000);
+    optimise(&shard, &mut |_, _| true).unwrap();
+    assert_eq!(shard.info().unwrap()["indexed_vectors_count"], 2000);
+    drop(shard);
+    let mut indexed = 0;
+    for segment in std::fs::read_dir(folder.path().join("segments")).unwrap() {
+        let state = segment.unwrap().path().join("segment.json");
+        let state: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
+        let index = &state["config"]["vector_data"][""]["index"];
+        if index["type"] == "hnsw" {
+            assert_eq!(index["options"]["max_indexing_threads"], 2);
+            indexed += 1;
+        }
+    }
+    assert_eq!(indexed, 1);
 }
 
 #[test]

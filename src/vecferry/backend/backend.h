@@ -104,6 +104,7 @@ class Backend {
   virtual Result<bool> abandoned(std::string_view /*name*/, StopToken /*stop*/) { return false; }
   /// Such a load becomes this process's: what it wrote stays, and `open_writer` goes on with it.
   /// True also for an unfinished load that is this process's already; false when there is none.
+  /// Errors: kNotFound for a load of ours of which the points are lost: it has to begin again.
   virtual Result<bool> take_over(std::string_view /*name*/, StopToken /*stop*/) { return false; }
   /// Make `to` as `create` does, holding all that `from` of this place holds bit by bit, its vector
   /// index included; `finish` ends it. Errors: those of `create`; kIncompatible unless the place

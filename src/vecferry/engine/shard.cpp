@@ -22,10 +22,18 @@ Status odd_answer(const std::string& where, std::string_view what) {
                .where = where});
 }
 
-// The configuration with what only the engine reads.
+// What only the engine reads.
+Json engine_part(const ShardOptions& options) {
+  Json part = {{"wal", options.wal}};
+  if (options.index_threads > 0) {
+    part["max_indexing_threads"] = options.index_threads;
+  }
+  return part;
+}
+
 std::string engine_config(const CollectionConfig& config, const ShardOptions& options) {
   auto json = Json::parse(to_json(config), nullptr, false);
-  json["engine"] = {{"wal", options.wal}};
+  json["engine"] = engine_part(options);
   return json.dump();
 }
 
@@ -123,7 +131,7 @@ Result<std::unique_ptr<Shard>> Shard::open(const std::filesystem::path& folder,
 
 Result<std::unique_ptr<Shard>> Shard::open(const std::filesystem::path& folder,
                                            const ShardOptions& options) {
-  const std::string json = Json{{"engine", {{"wal", options.wal}}}}.dump();
+  const std::string json = Json{{"engine", engine_part(options)}}.dump();
   vecferry_shard* shard = nullptr;
   ARROW_RETURN_NOT_OK(call(where_of(folder), [&](char** message) {
     return vecferry_engine_open(folder.c_str(), json.c_str(), &shard, message);

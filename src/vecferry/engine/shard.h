@@ -28,6 +28,8 @@ struct ShardOptions {
   /// about twice as fast) writes are durable when `flush` returns; what came after is lost with
   /// the process. May change from one open to the next.
   bool wal = true;
+  /// Threads that `optimise` takes, at most; 0: as many as the engine likes.
+  int index_threads = 0;
 };
 
 struct ScanRequest {

@@ -8,14 +8,9 @@
 //
 // Says on stdout what is done ("created", "durable 50", "finished", …), one line each; an error on
 // stderr as "KIND: message", with exit status 1.
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -23,6 +18,7 @@
 
 #include "tests/backends/local/worker_points.h"
 #include "tests/support/points.h"
+#include "tests/support/small_disk.h"
 #include "vecferry/backends/local/local_backend.h"
 #include "vecferry/base/kill_point.h"
 
@@ -113,35 +109,6 @@ Status run(const std::vector<std::string>& words, bool report) {
   return Status::OK();
 }
 
-bool write_file(const char* path, const std::string& text) {
-  const int file = ::open(path, O_WRONLY | O_CLOEXEC);
-  const bool written =
-      file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (file >= 0) {
-    ::close(file);
-  }
-  return written;
-}
-
-// A disk of this size at the folder that only this process sees; where that is not allowed, files
-// that cannot grow beyond a sixteenth of it.
-void limit_disk(const std::string& dir, const std::string& mebibytes) {
-  const std::string map = "0 " + std::to_string(::geteuid()) + " 1";
-  const bool own_space =
-      ::unshare(CLONE_NEWNS) == 0 ||
-      (::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_file("/proc/self/uid_map", map));
-  const bool mounted =
-      own_space && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-      ::mount("tmpfs", dir.c_str(), "tmpfs", 0, ("size=" + mebibytes + "m").c_str()) == 0;
-  if (!mounted) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    const rlim_t bytes = std::stoull(mebibytes) << 16;
-    const rlimit limit{bytes, bytes};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  say(mounted ? "disk" : "limit");
-}
-
 }  // namespace
 }  // namespace vecferry::testing
 
@@ -159,7 +126,8 @@ int main(int argc, char** argv) {
     }
   }
   if (!disk.empty()) {
-    vecferry::testing::limit_disk(words.at(0), disk);
+    vecferry::testing::say(vecferry::testing::limit_disk(words.at(0), std::stoi(disk)) ? "disk"
+                                                                                       : "limit");
   }
   const vecferry::Status status = vecferry::testing::run(words, !disk.empty());
   if (!status.ok()) {
