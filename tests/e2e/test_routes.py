@@ -170,7 +170,7 @@ def test_killed_at_every_point(vecferry, servers, route, way):
     passed = 0
     while True:
         target = f"{second.url}/copy-{passed}"
-        clone = ("clone", f"{first.url}/rich", target, "--route", route)
+        clone = ("clone", f"{first.url}/rich", target, "--route", route, "--spool", "spool")
         if not run_killed(vecferry, f"#{passed + 1}", *clone):
             break
         passed += 1
@@ -185,6 +185,7 @@ def test_killed_at_every_point(vecferry, servers, route, way):
             vecferry.fails("info", target, code=5)
     assert passed >= 8
     nothing_is_left(vecferry, first, second)
+    assert tree(vecferry.folder / "spool") == {}
 
 
 def test_merge_and_split_over_snapshots_and_shipped(vecferry, servers):
@@ -204,7 +205,7 @@ def test_merge_and_split_over_snapshots_and_shipped(vecferry, servers):
 def test_backup_through_snapshots_is_a_point_in_time(vecferry, servers):
     vecferry.json("backup", "first/rich", "--to", "archive", "--route", "engine-read")
     listed = vecferry.json("info", "archive:archive/rich")["backups"]
-    assert [backup["consistency"] for backup in listed] == ["point-in-time"]
+    assert [backup["consistency"] for backup in listed] == ["point_in_time"]
     assert vecferry.json("verify", "archive:archive/rich", "first/rich")["equal"]
     restored = vecferry.json("restore", "rich", "second/rich", "--from", "archive", "--route", "ship")
     assert (restored["route"], restored["verified"]) == ("ship", True)

@@ -17,22 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Folders of processes that are gone.
-void sweep(const fs::path& parent, std::string_view prefix) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind(prefix, 0) != 0) {
-      continue;
-    }
-    const char* first = name.data() + prefix.size();
-    pid_t process = 0;
-    const auto [end, error] = std::from_chars(first, name.data() + name.size(), process);
-    const bool ours = error == std::errc() && end != name.data() + name.size() && *end == '-';
-    if (ours && process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) {
-      fs::remove_all(entry.path(), ignored);
-    }
-  }
+std::string prefix_of(std::string_view purpose) {
+  return fmt::format("vecferry-{}-", purpose);
 }
 
 }  // namespace
@@ -57,14 +43,32 @@ Result<TemporaryFolder> TemporaryFolder::make(std::string_view purpose, const fs
   if (error) {
     return system_failure(error.value(), "cannot make a folder", parent.string());
   }
-  const std::string prefix = fmt::format("vecferry-{}-", purpose);
-  sweep(parent, prefix);
+  const std::string prefix = prefix_of(purpose);
+  sweep(purpose, parent);
   std::string pattern =
       (parent / fmt::format("{}{}-XXXXXX", prefix, static_cast<int>(::getpid()))).string();
   if (::mkdtemp(pattern.data()) == nullptr) {
     return system_failure(errno, "cannot make a temporary folder", parent.string());
   }
   return TemporaryFolder(fs::path(pattern));
+}
+
+void TemporaryFolder::sweep(std::string_view purpose, const fs::path& parent) {
+  const std::string prefix = prefix_of(purpose);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.rfind(prefix, 0) != 0) {
+      continue;
+    }
+    const char* first = name.data() + prefix.size();
+    pid_t process = 0;
+    const auto [end, error] = std::from_chars(first, name.data() + name.size(), process);
+    const bool ours = error == std::errc() && end != name.data() + name.size() && *end == '-';
+    if (ours && process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) {
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
 }
 
 TemporaryFolder::TemporaryFolder(TemporaryFolder&& other) noexcept

@@ -17,6 +17,8 @@ class TemporaryFolder {
   /// The same in `parent`, which is made when it is missing, and stays.
   static Result<TemporaryFolder> make(std::string_view purpose,
                                       const std::filesystem::path& parent);
+  /// Remove such folders of processes that are gone; `make` does it, too.
+  static void sweep(std::string_view purpose, const std::filesystem::path& parent);
   TemporaryFolder(TemporaryFolder&& other) noexcept;
   TemporaryFolder& operator=(TemporaryFolder&& other) noexcept;
   TemporaryFolder(const TemporaryFolder&) = delete;

@@ -55,12 +55,15 @@ std::string receipt_text(const Receipt& receipt) {
   text += bullets("lost", receipt.losses);
   text += bullets("note", receipt.notes);
   text += fmt::format("  route     {}\n", receipt.route);
-  text += fmt::format("  took      {} (copy {}, verify {}), {}{}\n",
-                      format_seconds(receipt.seconds()), format_seconds(receipt.copy_seconds),
-                      format_seconds(receipt.verify_seconds), format_bytes(receipt.bytes),
-                      receipt.copy_seconds > 0.05
-                          ? fmt::format(" at {:.0f} MB/s", megabytes / receipt.copy_seconds)
-                          : "");
+  text += fmt::format("  took      {} (copy {}, verify {})", format_seconds(receipt.seconds()),
+                      format_seconds(receipt.copy_seconds), format_seconds(receipt.verify_seconds));
+  if (receipt.bytes > 0) {
+    text += ", " + format_bytes(receipt.bytes);
+    if (receipt.copy_seconds > 0.05) {
+      text += fmt::format(" at {:.0f} MB/s", megabytes / receipt.copy_seconds);
+    }
+  }
+  text += '\n';
   return text;
 }
 

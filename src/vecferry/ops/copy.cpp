@@ -116,11 +116,11 @@ Status check_ends(const CopyRequest& request, bool exists) {
   return Status::OK();
 }
 
-// Everything as it is, so that the servers' own files will do.
+// Everything as it is, so that the servers' own files will do. What a target makes of single points
+// (it rounds floats, it normalises) those have behind them.
 bool travels_unchanged(const CopyPlan& plan) {
   const Source& points = plan.points;
-  return points.filter == nullptr && !points.vectors && points.payload && points.rows == nullptr &&
-         points.transforms.empty() && !points.limit && plan.losses.empty();
+  return plan.request.selection.changes_nothing() && points.rows == nullptr && plan.losses.empty();
 }
 
 Status plan_route(CopyPlan* plan, const StopToken& stop) {
@@ -207,6 +207,9 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
     ARROW_RETURN_NOT_OK(plan_aliases(plan, stop));
   }
   ARROW_RETURN_NOT_OK(plan_route(&plan, stop));
+  if (plan.route.route == Route::kNative) {
+    plan.transforms.clear();  // bits stay as they are
+  }
   return plan;
 }
 

@@ -257,9 +257,11 @@ class CopyRun {
   // Nothing was read on the way, so both sides are; what a live source changed meanwhile follows.
   Status verify_native() {
     const Source target = target_source();
+    const Source source{.backend = request_.source.backend,
+                        .collection = request_.source.collection};
     progress_.begin(Phase::kComparing, 2 * plan_.expected_points.value_or(0));
     ARROW_ASSIGN_OR_RAISE(const auto found,
-                          compare_points(points_, target, compare_options(), progress_, stop_));
+                          compare_points(source, target, compare_options(), progress_, stop_));
     receipt_.digest = found.b;
     receipt_.bytes = progress_.bytes / 2;
     receipt_.verified = found.equal;

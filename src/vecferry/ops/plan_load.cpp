@@ -19,10 +19,7 @@ std::string_view place_of(const OpenedEnd& end) {
 }
 
 bool is_everything(const LoadSource& source) {
-  const Selection& selection = source.selection;
-  return selection.filter == nullptr && selection.select_payload.empty() &&
-         selection.drop_payload.empty() && !selection.vectors && selection.rename_vectors.empty() &&
-         !selection.provenance && !selection.limit && !source.part && source.only.empty() &&
+  return source.selection.changes_nothing() && !source.part && source.only.empty() &&
          source.leave_out.empty() && source.remap.empty() && source.merged_from.empty();
 }
 
@@ -68,8 +65,10 @@ Status choose_travel(const TravelWish& wish, const OpenedEnd& target,
     return Status::OK();
   }
   const OpenedSource& first = all.front();
+  // What a target makes of single points (it rounds floats, it normalises) its own files have
+  // behind them.
   const bool whole = all.size() == 1 && is_everything(step.sources.front()) &&
-                     first.transforms.empty() && first.losses.empty() && planned->losses.empty();
+                     first.losses.empty() && planned->losses.empty();
   ARROW_ASSIGN_OR_RAISE(planned->route, choose_route({.source = first.end.backend.get(),
                                                       .from = first.end.collection,
                                                       .target = target.backend.get(),

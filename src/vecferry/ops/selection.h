@@ -24,6 +24,12 @@ struct Selection {
   std::shared_ptr<Reembedding> reembed{};  ///< null: vectors stay as they are
   bool provenance = false;                 ///< add imported_from and imported_at
   std::optional<uint64_t> limit{};         ///< the first points in scan order
+
+  /// All points as they are.
+  bool changes_nothing() const {
+    return filter == nullptr && select_payload.empty() && drop_payload.empty() && !vectors &&
+           rename_vectors.empty() && reembed == nullptr && !provenance && !limit;
+  }
 };
 
 /// The transforms that a selection asks for, in the order in which they apply.

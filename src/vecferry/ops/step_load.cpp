@@ -117,7 +117,8 @@ class Load {
   Status verify_native() {
     constexpr int kPasses = 5;
     run_.progress.begin(Phase::kComparing, 0);
-    const auto& source = sources_.front().points;
+    const OpenedEnd& from = sources_.front().end;
+    const Source source{.backend = from.backend.get(), .collection = from.collection};
     const Source target{.backend = target_.backend.get(), .collection = target_.collection};
     ARROW_ASSIGN_OR_RAISE(const auto found,
                           compare_points(source, target, {.memory_bytes = step_.memory_bytes},
@@ -268,12 +269,12 @@ class Load {
 
 Status run(const LoadStep& step, StepRun& run) {
   ARROW_RETURN_NOT_OK(Load(step, run).carry_out());
-  return remove_ship_spool(step.travel, run);
+  return remove_spools(step.travel, run);
 }
 
 Status undo(const LoadStep& step, StepRun& run) {
   ARROW_RETURN_NOT_OK(remove_made(step.target, run));
-  return remove_ship_spool(step.travel, run);
+  return remove_spools(step.travel, run);
 }
 
 std::filesystem::path ship_spool(const Travel& travel, const StepRun& run) {
@@ -293,7 +294,8 @@ ShipOptions ship_options(const Travel& travel, int target, StepRun& run) {
           }};
 }
 
-Status remove_ship_spool(const Travel& travel, const StepRun& run) {
+Status remove_spools(const Travel& travel, const StepRun& run) {
+  sweep_spools(travel.spool);
   std::error_code error;
   std::filesystem::remove_all(ship_spool(travel, run), error);
   return error ? system_failure(error.value(), "cannot remove a spool",

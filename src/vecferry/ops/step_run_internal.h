@@ -61,8 +61,8 @@ Result<Found> look_at(const std::string& label, const OpenedEnd& target, const S
 /// How a collection of this step is built here and shipped; `target` counts them. What is built
 /// lies where another process finds it.
 ShipOptions ship_options(const Travel& travel, int target, StepRun& run);
-/// What was built for collections that are not wanted any more.
-Status remove_ship_spool(const Travel& travel, const StepRun& run);
+/// What was built or fetched for collections, and is not needed any more.
+Status remove_spools(const Travel& travel, const StepRun& run);
 
 /// Drop what the step made under this address; what is somebody else's stays.
 Status remove_made(const std::string& address, const StepRun& run);

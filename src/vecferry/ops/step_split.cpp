@@ -138,14 +138,14 @@ class Split {
 
 Status run(const SplitStep& step, StepRun& run) {
   ARROW_RETURN_NOT_OK(Split(step, run).carry_out());
-  return remove_ship_spool(step.travel, run);
+  return remove_spools(step.travel, run);
 }
 
 Status undo(const SplitStep& step, StepRun& run) {
   for (const auto& part : step.parts) {
     ARROW_RETURN_NOT_OK(remove_made(part.target, run));
   }
-  return remove_ship_spool(step.travel, run);
+  return remove_spools(step.travel, run);
 }
 
 }  // namespace vecferry

@@ -57,14 +57,16 @@ Status can_go_natively(Backend& source, std::string_view collection, Backend& ta
   if (from == nullptr || to == nullptr) {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = fmt::format("the {} has no snapshots of its shards",
-                                     from == nullptr ? "source" : "target")});
+                                     from == nullptr ? "source" : "target"),
+                 .next = "--route stream goes between any places"});
   }
   const auto from_kind = from->kind();
   const auto to_kind = to->kind();
   if (!takes_files_of(to_kind.generation, from_kind.generation)) {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = fmt::format("a server of version {} is not known to take files of {}",
-                                     to_kind.generation, from_kind.generation)});
+                                     to_kind.generation, from_kind.generation),
+                 .next = "--route stream goes between any versions"});
   }
   ARROW_RETURN_NOT_OK(from->may_read(collection, stop));
   ARROW_RETURN_NOT_OK(to->may_write(stop));
@@ -72,8 +74,9 @@ Status can_go_natively(Backend& source, std::string_view collection, Backend& ta
 }
 
 std::string to_string(const NativeOutcome& outcome) {
-  std::string text =
-      fmt::format("{} shards went as the server's own files, index included", outcome.shards);
+  std::string text = fmt::format(
+      "{} went as the server's own files, index included",
+      outcome.shards == 1 ? std::string("1 shard") : fmt::format("{} shards", outcome.shards));
   if (outcome.fetched < outcome.shards) {
     text += fmt::format("; {} of them through this machine, because the target could not fetch: {}",
                         outcome.shards - outcome.fetched, outcome.why_not);

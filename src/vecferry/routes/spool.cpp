@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kTries = 3;
+constexpr std::string_view kPurpose = "spool";
 
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
@@ -59,7 +60,7 @@ Result<TemporaryFolder> make_spool(const SpoolOptions& options, uint64_t expecte
   if (parent.empty()) {
     ARROW_ASSIGN_OR_RAISE(parent, temporary_parent());
   }
-  ARROW_ASSIGN_OR_RAISE(auto folder, TemporaryFolder::make("spool", parent));
+  ARROW_ASSIGN_OR_RAISE(auto folder, TemporaryFolder::make(kPurpose, parent));
   std::error_code error;
   const auto space = fs::space(parent, error);
   if (!error && space.available < expected_bytes) {
@@ -70,6 +71,13 @@ Result<TemporaryFolder> make_spool(const SpoolOptions& options, uint64_t expecte
                  .next = "name a folder on a larger disk with --spool, or take --route stream"});
   }
   return folder;
+}
+
+void sweep_spools(const fs::path& parent) {
+  const auto folder = parent.empty() ? temporary_parent() : Result<fs::path>(parent);
+  if (folder.ok()) {
+    TemporaryFolder::sweep(kPurpose, *folder);
+  }
 }
 
 uint64_t least_bytes(const CollectionConfig& config, uint64_t points) {

@@ -23,6 +23,9 @@ struct SpoolOptions {
 /// Errors: kIo, also when fewer are free there.
 Result<TemporaryFolder> make_spool(const SpoolOptions& options, uint64_t expected_bytes);
 
+/// Remove what killed processes left there.
+void sweep_spools(const std::filesystem::path& parent);
+
 /// Bytes that so many points take at least, as a server keeps them: their dense vectors.
 uint64_t least_bytes(const CollectionConfig& config, uint64_t points);
 

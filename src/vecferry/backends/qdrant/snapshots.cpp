@@ -33,6 +33,15 @@ Status not_whole(const Connection& node, std::string_view collection, std::strin
                .next = "--route stream needs no snapshots"});
 }
 
+// Of a request that was to fail: for want of a right, or because nobody answered? What else the
+// server says to it is well.
+Status refusal(const RestAttempt& answer, const StopToken& stop) {
+  ARROW_RETURN_NOT_OK(poll(stop));
+  const bool answered = answer.reply.status != 0;
+  return answered && kind_of(answer.attempt.status) != ErrorKind::kRefused ? Status::OK()
+                                                                           : answer.attempt.status;
+}
+
 // Remembers the last bytes of what passes through.
 class Tail {
  public:
@@ -83,10 +92,7 @@ Status QdrantSnapshots::may_read(std::string_view collection, StopToken stop) {
   }
   const auto answer =
       connection_->rest_once({.path = shard_path(collection, UINT32_MAX) + "/snapshot"}, stop);
-  ARROW_RETURN_NOT_OK(poll(stop));
-  const ErrorKind kind = kind_of(answer.attempt.status);
-  return kind == ErrorKind::kRefused || kind == ErrorKind::kUnavailable ? answer.attempt.status
-                                                                        : Status::OK();
+  return refusal(answer, stop);
 }
 
 Status QdrantSnapshots::may_write(StopToken stop) {
@@ -94,13 +100,10 @@ Status QdrantSnapshots::may_write(StopToken stop) {
   const auto answer = connection_->rest_once(
       {.method = "PUT",
        .path = shard_path("vecferry.no-such-collection", 0) + "/snapshots/recover",
-       .body = R"({"location":"http://127.0.0.1:9/none"})",
+       .body = R"({"location":"none.snapshot"})",
        .repeat = Repeat::kNever},
       stop);
-  ARROW_RETURN_NOT_OK(poll(stop));
-  const ErrorKind kind = kind_of(answer.attempt.status);
-  return kind == ErrorKind::kRefused || kind == ErrorKind::kUnavailable ? answer.attempt.status
-                                                                        : Status::OK();
+  return refusal(answer, stop);
 }
 
 Result<std::vector<ShardInfo>> QdrantSnapshots::shards(std::string_view collection,
