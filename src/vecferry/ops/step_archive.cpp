@@ -7,6 +7,7 @@
 #include "vecferry/ops/back_up.h"
 #include "vecferry/ops/load_source.h"
 #include "vecferry/ops/step_run_internal.h"
+#include "vecferry/routes/spool.h"
 
 namespace vecferry {
 namespace {
@@ -106,6 +107,9 @@ Status run(const ArchiveStep& step, StepRun& run) {
 }
 
 Status undo(const ArchiveStep& step, StepRun& run) {
+  if (step.source.reading.spooled) {
+    sweep_spools(step.source.reading.spool);
+  }
   if (run.facts.backup.empty()) {
     return Status::OK();
   }
