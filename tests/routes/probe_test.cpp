@@ -185,8 +185,16 @@ TEST(Probe, RightsAndWishesDecideWhatIsPossible) {
   EXPECT_FALSE(look(into).why_not(Route::kShip).ok());
   auto reading = journey;
   reading.target = nullptr;
-  EXPECT_FALSE(look(reading).why_not(Route::kShip).ok());
+  const std::vector<Route> readings = {Route::kStream, Route::kEngineRead};
+  EXPECT_EQ(look(reading).looked_at, readings);
   EXPECT_TRUE(look(reading).why_not(Route::kEngineRead).ok());
+  const auto refused = choose_route(reading, Prefer::kFast, Route::kShip, kGoOn);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(kind_of(refused.status()), ErrorKind::kIncompatible);
+  const auto here = memory_backend();
+  auto to_file = journey;
+  to_file.target = here.get();
+  EXPECT_EQ(look(to_file).looked_at, readings);
 }
 
 TEST(Probe, AWantedRouteIsTheOnlyOneAskedFor) {

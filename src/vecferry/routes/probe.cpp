@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "vecferry/base/temporary_folder.h"
 #include "vecferry/model/points_schema.h"
@@ -93,9 +94,10 @@ class Probe {
 
   Result<RouteFacts> run() {
     note_plain_facts();
-    // Without a server there is one way only; and one that is asked for needs no look.
-    if ((facts_.source != EndKind::kServer && facts_.target != EndKind::kServer) ||
-        wanted_ == Route::kStream) {
+    const bool from_server = facts_.source == EndKind::kServer;
+    const bool to_server = facts_.target == EndKind::kServer;
+    // Without a server there is one way only; and what is always possible needs no look.
+    if (wanted_ ? *wanted_ == Route::kStream : !from_server && !to_server) {
       return only({Route::kStream});
     }
     ARROW_RETURN_NOT_OK(count_points());
@@ -107,9 +109,15 @@ class Probe {
       facts_.small = facts_.points > 0;
       return only({Route::kStream});
     }
-    for (const Route route : {Route::kNative, Route::kEngineRead, Route::kShip}) {
+    facts_.looked_at = {Route::kStream};
+    for (const auto& [route, means_something] :
+         {std::pair(Route::kNative, from_server && to_server),
+          std::pair(Route::kEngineRead, from_server), std::pair(Route::kShip, to_server)}) {
       ARROW_RETURN_NOT_OK(poll(stop_));
-      ask_for(route);
+      if (means_something) {
+        facts_.looked_at.push_back(route);
+        ask_for(route);
+      }
     }
     ARROW_RETURN_NOT_OK(time_ends());
     note_room();
