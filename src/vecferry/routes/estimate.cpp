@@ -235,16 +235,18 @@ class Estimator {
     return facts_.target == EndKind::kServer ? index_work() / cores_ : 0;
   }
 
-  // The target is read back; where no point was read on the way, the source as well.
+  // The target is read back; where no point was read on the way, the source at the same time.
   double prove(bool source_too) const {
     if (!facts_.prove || facts_.target == EndKind::kNone) {
       return 0;
     }
-    const double here = (work(kScanEngine) + work(kDecode)) / std::min(2, cores_);
-    const double there =
-        std::max((work(kScrollServer) + work(kDecode)) / kLanesHelp, facts_.bytes() * target_link_);
-    const double back = facts_.target == EndKind::kServer ? there : here;
-    return back + (source_too ? read_streaming() : 0);
+    if (facts_.target != EndKind::kServer) {
+      return (work(kScanEngine) + work(kDecode)) / std::min(2, cores_);
+    }
+    const double sides = source_too ? 2 : 1;
+    const double link = source_too ? std::max(source_link_, target_link_) : target_link_;
+    return std::max(sides * (work(kScrollServer) + work(kDecode)) / kLanesHelp,
+                    facts_.bytes() * link);
   }
 
   double scroll_bytes() const { return facts_.source == EndKind::kServer ? facts_.bytes() : 0; }
