@@ -4,15 +4,15 @@
 #include <cstdlib>
 #include <string>
 
-#include "bench/seeded_points.h"
 #include "vecferry/backends/local/local_backend.h"
+#include "vecferry/ops/seeded_points.h"
 
 namespace {
 
 vecferry::Status run(const std::string& dir, const std::string& name, uint64_t points,
                      uint32_t dim) {
   ARROW_ASSIGN_OR_RAISE(const auto backend, vecferry::open_local(dir));
-  return vecferry::bench::seed_collection(*backend, name, dim, points);
+  return vecferry::seed_collection(*backend, name, dim, points, vecferry::StopToken::Unstoppable());
 }
 
 }  // namespace

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "arrow/record_batch.h"
-#include "bench/seeded_points.h"
 #include "tests/support/temp_dir.h"
 #include "vecferry/backends/local/local_backend.h"
 #include "vecferry/model/points_schema.h"
+#include "vecferry/ops/seeded_points.h"
 
 namespace vecferry::bench {
 namespace {
@@ -36,7 +36,7 @@ class Fixture {
   Fixture() {
     const Status made = [&]() -> Status {
       ARROW_ASSIGN_OR_RAISE(backend_, open_local(dir_.path() / "place"));
-      return seed_collection(*backend_, "points", kDim, points());
+      return seed_collection(*backend_, "points", kDim, points(), StopToken::Unstoppable());
     }();
     if (!made.ok()) {
       made.Abort("cannot make the points");

@@ -7,7 +7,7 @@
 #include "arrow/buffer.h"
 #include "arrow/io/interfaces.h"
 #include "arrow/record_batch.h"
-#include "bench/seeded_points.h"
+#include "vecferry/ops/seeded_points.h"
 
 namespace vecferry::bench {
 

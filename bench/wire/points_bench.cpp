@@ -8,8 +8,8 @@
 #include <string>
 
 #include "arrow/record_batch.h"
-#include "bench/seeded_points.h"
 #include "vecferry/model/points_schema.h"
+#include "vecferry/ops/seeded_points.h"
 #include "vecferry/wire/grpc_points.h"
 #include "vecferry/wire/rest_points.h"
 

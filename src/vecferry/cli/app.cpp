@@ -122,11 +122,12 @@ int run_app(int argc, char** argv, SignalWatcher& signals) {
   add_network_options(app, context.network);
   app.require_subcommand(1);
   app.fallthrough();
-  for (auto* add : {add_copy,  add_export,  add_import,  add_clone,    add_rename,  add_merge,
-                    add_split, add_sync,    add_alias,   add_empty,    add_drop,    add_verify,
-                    add_diff,  add_doctor,  add_ls,      add_info,     add_peek,    add_sample,
-                    add_serve, add_backup,  add_archive, add_archives, add_restore, add_check,
-                    add_prune, add_compact, add_history, add_show,     add_resume,  add_undo}) {
+  for (auto* add :
+       {add_copy,     add_export,  add_import, add_clone,  add_rename,  add_merge,   add_split,
+        add_sync,     add_alias,   add_empty,  add_drop,   add_verify,  add_diff,    add_doctor,
+        add_ls,       add_info,    add_peek,   add_sample, add_serve,   add_backup,  add_archive,
+        add_archives, add_restore, add_check,  add_prune,  add_compact, add_history, add_bench,
+        add_show,     add_resume,  add_undo}) {
     add(app, context);
   }
   try {

@@ -33,6 +33,7 @@ void add_adopt(CLI::App& archive, Context& context);
 void add_archive(CLI::App& app, Context& context);
 void add_archives(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
 void add_clone(CLI::App& app, Context& context);
 void add_compact(CLI::App& app, Context& context);

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "vecferry/base/durable_file.h"
-#include "vecferry/embed/child_process_internal.h"
+#include "vecferry/embed/child_process.h"
 
 namespace vecferry {
 namespace {
@@ -147,6 +147,10 @@ ChildProcess::~ChildProcess() {
   }
   Pipe::close_one(&out_);
   Pipe::close_one(&err_);
+}
+
+void ChildProcess::end_input() {
+  Pipe::close_one(&in_);
 }
 
 Result<bool> ChildProcess::exchange(std::string_view* input, std::string* output, int wait_ms) {

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <utility>
 
-#include "vecferry/embed/child_process_internal.h"
+#include "vecferry/embed/child_process.h"
 #include "vecferry/embed/command_words.h"
 #include "vecferry/embed/embedding_reply_internal.h"
 #include "vecferry/embed/program_internal.h"

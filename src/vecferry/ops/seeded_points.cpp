@@ -1,4 +1,4 @@
-#include "bench/seeded_points.h"
+#include "vecferry/ops/seeded_points.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 #include "vecferry/model/points_builder.h"
 #include "vecferry/model/points_schema.h"
 
-namespace vecferry::bench {
+namespace vecferry {
 namespace {
 
 constexpr int64_t kBatchRows = 2048;
@@ -67,6 +67,21 @@ void fill_payload(Stream& stream, uint64_t id, std::string* text) {
                  (number >> 40) % 50, number % 9);
 }
 
+Status fill_seeded(Backend& backend, std::string_view name, const CollectionConfig& config,
+                   uint64_t points, const StopToken& stop) {
+  {
+    ARROW_ASSIGN_OR_RAISE(const auto writer, backend.open_writer(name, stop));
+    for (uint64_t first = 0; first < points; first += kBatchRows) {
+      ARROW_RETURN_NOT_OK(poll(stop));
+      const auto rows = static_cast<int64_t>(std::min<uint64_t>(kBatchRows, points - first));
+      ARROW_ASSIGN_OR_RAISE(const auto batch, seeded_batch(config, first, rows));
+      ARROW_RETURN_NOT_OK(writer->upsert(*batch));
+    }
+    ARROW_RETURN_NOT_OK(writer->checkpoint());
+  }
+  return backend.finish(name, config, stop);
+}
+
 }  // namespace
 
 CollectionConfig seeded_config(uint32_t dim) {
@@ -91,20 +106,15 @@ Result<std::shared_ptr<arrow::RecordBatch>> seeded_batch(const CollectionConfig&
   return builder->finish();
 }
 
-Status seed_collection(Backend& backend, std::string_view name, uint32_t dim, uint64_t points) {
-  const StopToken stop = StopToken::Unstoppable();
+Status seed_collection(Backend& backend, std::string_view name, uint32_t dim, uint64_t points,
+                       StopToken stop) {
   const CollectionConfig config = seeded_config(dim);
   ARROW_RETURN_NOT_OK(backend.create(name, config, stop));
-  {
-    ARROW_ASSIGN_OR_RAISE(const auto writer, backend.open_writer(name, stop));
-    for (uint64_t first = 0; first < points; first += kBatchRows) {
-      const auto rows = static_cast<int64_t>(std::min<uint64_t>(kBatchRows, points - first));
-      ARROW_ASSIGN_OR_RAISE(const auto batch, seeded_batch(config, first, rows));
-      ARROW_RETURN_NOT_OK(writer->upsert(*batch));
-    }
-    ARROW_RETURN_NOT_OK(writer->checkpoint());
+  Status status = fill_seeded(backend, name, config, points, stop);
+  if (!status.ok()) {
+    discard(backend.drop(name, StopToken::Unstoppable()), "what failed before is what matters");
   }
-  return backend.finish(name, config, stop);
+  return status;
 }
 
-}  // namespace vecferry::bench
+}  // namespace vecferry

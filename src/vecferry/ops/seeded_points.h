@@ -2,13 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "arrow/type_fwd.h"
 #include "vecferry/backend/backend.h"
 
 /// The points that benchmarks measure with: unit vectors and payloads of five fields, like a
 /// catalogue of packages. The same on every run and machine.
-namespace vecferry::bench {
+namespace vecferry {
 
 CollectionConfig seeded_config(uint32_t dim);
 
@@ -16,7 +17,8 @@ CollectionConfig seeded_config(uint32_t dim);
 Result<std::shared_ptr<arrow::RecordBatch>> seeded_batch(const CollectionConfig& config,
                                                          uint64_t first, int64_t rows);
 
-/// Create, write and finish a collection of seeded points.
-Status seed_collection(Backend& backend, std::string_view name, uint32_t dim, uint64_t points);
+/// Create, write and finish a collection of seeded points; what fails leaves nothing there.
+Status seed_collection(Backend& backend, std::string_view name, uint32_t dim, uint64_t points,
+                       StopToken stop);
 
-}  // namespace vecferry::bench
+}  // namespace vecferry

@@ -27,6 +27,9 @@ class ChildProcess {
   /// most `wait_ms` for either. False once its stdout has ended.
   Result<bool> exchange(std::string_view* input, std::string* output, int wait_ms);
 
+  /// It is told nothing more: its stdin ends.
+  void end_input();
+
   /// It is of no more use: the destructor does not wait for it to end by itself.
   void abandon() { patience_ms_ = 0; }
 
