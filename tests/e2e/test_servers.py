@@ -90,7 +90,7 @@ def end(process):
 
 
 # The index of 40,000 points takes longer than all the rest.
-COPY = ("--no-wait-index", "copy", "first/large", "second/large")
+COPY = ("--no-wait-index", "copy", "first/large", "second/large", "--route", "stream")
 
 
 def start_copy(start, vecferry, first, second):

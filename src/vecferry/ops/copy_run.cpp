@@ -95,7 +95,9 @@ class CopyRun {
                 .losses = plan_.losses,
                 .notes = plan_.notes,
                 .started_at = now()};
+    failed_at_ = FailedAt::kItsOwn;
     ARROW_RETURN_NOT_OK(open_ends());
+    failed_at_ = FailedAt::kCommon;
     if (plan_.create) {
       ARROW_RETURN_NOT_OK(target_->create(request_.target.collection, plan_.target_config, stop_));
     }
@@ -107,6 +109,8 @@ class CopyRun {
     receipt_.finished_at = now();
     return std::move(receipt_);
   }
+
+  FailedAt failed_at() const { return failed_at_; }
 
  private:
   static std::chrono::system_clock::time_point now() { return std::chrono::system_clock::now(); }
@@ -155,14 +159,18 @@ class CopyRun {
     const auto copy_start = Clock::now();
     CopyOutcome outcome;
     if (route_ == Route::kNative) {
+      failed_at_ = FailedAt::kItsOwn;
       ARROW_RETURN_NOT_OK(fill_natively());
+      failed_at_ = FailedAt::kCommon;
     } else {
       ARROW_ASSIGN_OR_RAISE(outcome, fill_with_points());
     }
     if (plan_.create) {
       progress_.begin(Phase::kFinishing, 0);
+      failed_at_ = route_ == Route::kShip ? FailedAt::kItsOwn : FailedAt::kCommon;
       ARROW_RETURN_NOT_OK(target_->finish(request_.target.collection, plan_.target_config, stop_));
     }
+    failed_at_ = FailedAt::kCommon;
     receipt_.copy_seconds = seconds_since(copy_start);
     if (request_.verify) {
       const auto verify_start = Clock::now();
@@ -295,6 +303,7 @@ class CopyRun {
   std::shared_ptr<Backend> source_{};  // only where one stands before the place itself
   std::shared_ptr<Backend> target_;
   Receipt receipt_{};
+  FailedAt failed_at_ = FailedAt::kCommon;
 };
 
 std::vector<Route> routes_to_try(const CopyPlan& plan) {
@@ -319,13 +328,14 @@ Result<Receipt> run_copy(const CopyPlan& plan, Progress& progress, StopToken sto
   const auto routes = routes_to_try(plan);
   std::vector<std::string> notes;
   for (size_t i = 0;; ++i) {
-    auto receipt = CopyRun(plan, routes[i], progress, stop).carry_out();
+    CopyRun run(plan, routes[i], progress, stop);
+    auto receipt = run.carry_out();
     if (receipt.ok()) {
       receipt->notes.insert(receipt->notes.end(), notes.begin(), notes.end());
       receipt->routes = plan.route.estimates.empty() ? std::string() : to_json(plan.route).dump();
       return receipt;
     }
-    if (i + 1 == routes.size() || !worth_another_route(receipt.status())) {
+    if (i + 1 == routes.size() || !worth_another_route(receipt.status(), run.failed_at())) {
       return receipt;
     }
     notes.push_back(given_up(routes[i], receipt.status(), routes[i + 1]));

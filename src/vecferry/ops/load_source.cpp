@@ -67,7 +67,7 @@ Result<OpenedEnd> open_end(const LoadSource& source, PlaceOpener& places, const 
                            std::vector<std::string>* notes) {
   auto end = places.open_source(source.address, source.reading, stop);
   if (end.ok() || !source.reading.spooled || source.reading.spooled_or_fail ||
-      !worth_another_route(end.status())) {
+      !worth_another_route(end.status(), FailedAt::kItsOwn)) {
     return end;
   }
   notes->push_back(given_up(Route::kEngineRead, end.status(), Route::kStream));

@@ -26,7 +26,7 @@ class Load {
     const Route route = route_now();
     const Status status = carry_out_on(route);
     if (status.ok() || route == Route::kStream || step_.travel.insisted ||
-        !worth_another_route(status)) {
+        !worth_another_route(status, failed_at_)) {
       return status;
     }
     // A place that is away stays away on any route: then the operation stops here, as it is.
@@ -41,7 +41,9 @@ class Load {
   }
 
   Status carry_out_on(Route route) {
+    failed_at_ = FailedAt::kItsOwn;
     ARROW_RETURN_NOT_OK(open_ends(route));
+    failed_at_ = FailedAt::kCommon;
     ARROW_ASSIGN_OR_RAISE(Found found, look_at(step_.target_label, target_, run_));
     // What was read of another moment, and shards that are half there, are not gone on with.
     const bool anew = route == Route::kEngineRead || route == Route::kNative;
@@ -52,13 +54,16 @@ class Load {
       if (found == Found::kNothing) {
         ARROW_RETURN_NOT_OK(make());
       }
+      failed_at_ = route == Route::kNative ? FailedAt::kItsOwn : FailedAt::kCommon;
       ARROW_RETURN_NOT_OK(route == Route::kNative ? fill_natively() : fill());
       run_.progress.begin(Phase::kFinishing, 0);
       // Said before it is done: what is visible under this name from now on is ours.
       run_.facts.finished = true;
       ARROW_RETURN_NOT_OK(run_.note());
       VECFERRY_KILL_POINT("load.finishing");
+      failed_at_ = route == Route::kShip ? FailedAt::kItsOwn : FailedAt::kCommon;
       ARROW_RETURN_NOT_OK(target_.backend->finish(target_.collection, step_.config, run_.stop));
+      failed_at_ = FailedAt::kCommon;
       VECFERRY_KILL_POINT("load.finished");
     }
     if (step_.follow_up > 0) {
@@ -77,9 +82,11 @@ class Load {
     }
     sources_.clear();
     for (LoadSource source : step_.sources) {
-      source.reading.spooled = source.reading.spooled || route == Route::kEngineRead;
-      source.reading.spooled_or_fail = source.reading.spooled && step_.travel.insisted;
-      source.reading.spool = step_.travel.spool;
+      if (route == Route::kEngineRead) {  // when it fails, the route is given up as a whole
+        source.reading.spooled = true;
+        source.reading.spooled_or_fail = true;
+        source.reading.spool = step_.travel.spool;
+      }
       ARROW_ASSIGN_OR_RAISE(auto opened,
                             open_load_source(source, run_.files(), run_.places, run_.stop));
       run_.facts.notes.insert(run_.facts.notes.end(), opened.notes.begin(), opened.notes.end());
@@ -263,6 +270,7 @@ class Load {
   StepRun& run_;
   OpenedEnd target_{};
   std::vector<OpenedSource> sources_{};
+  FailedAt failed_at_ = FailedAt::kCommon;
 };
 
 }  // namespace

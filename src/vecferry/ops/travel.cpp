@@ -19,13 +19,16 @@ TravelWish making_part(TravelWish wish) {
 }
 
 // What a person wanted to stop, and what any route would run into, is no reason to try another.
-bool worth_another_route(const Status& status) {
+bool worth_another_route(const Status& status, FailedAt at) {
   switch (kind_of(status)) {
     case ErrorKind::kCancelled:
     case ErrorKind::kExists:
     case ErrorKind::kNotFound:
     case ErrorKind::kConflict:
       return false;
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kTimeout:
+      return at == FailedAt::kItsOwn;  // else the place is away
     default:
       return !status.ok();
   }

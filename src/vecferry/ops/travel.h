@@ -22,8 +22,11 @@ struct TravelWish {
 TravelWish reading_part(TravelWish wish);
 TravelWish making_part(TravelWish wish);
 
+/// Where a route failed: at what only it does, or at what any does.
+enum class FailedAt { kItsOwn, kCommon };
+
 /// After this failure on one route: is it worth trying another one?
-bool worth_another_route(const Status& status);
+bool worth_another_route(const Status& status, FailedAt at);
 
 /// "native was given up (…): stream instead".
 std::string given_up(Route route, const Status& why, Route instead);
