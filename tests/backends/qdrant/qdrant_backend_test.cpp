@@ -415,6 +415,10 @@ TEST_F(QdrantBackendTest, AServerWithoutItsRestPortSaysWhatIsMissing) {
   EXPECT_NE(failure.what.find("gRPC answers at " + options_.grpc_url), std::string::npos)
       << failure.what;
   EXPECT_NE(failure.next.find("open REST's port"), std::string::npos) << failure.next;
+  const auto checks = examine_server(options_, kGoOn).ValueOrDie();
+  EXPECT_EQ(check(checks, "rest")->level, CheckLevel::kFail);
+  EXPECT_NE(check(checks, "grpc")->text.find("need REST's port"), std::string::npos)
+      << check(checks, "grpc")->text;
   // Nothing at all is said as before, and so is REST alone, as it was asked for.
   auto nobody = options_;
   nobody.grpc_url = "127.0.0.1:1";
