@@ -5,9 +5,10 @@
 
 A and B are HOST:PORT of REST, gRPC at the next port; COLLECTION is in A. In B collections named
 `bench-*` are made and dropped. The bare loop (bench/support/bare_grpc.cpp) scrolls and upserts and
-does nothing else, without compression, waiting for each write. A verification reads both servers at
-once, so what stands beside it is two bare scrolls at once, one of each. Prints medians and ratios,
-and what each run took. Peak memory is vecferry's own (VmHWM of the process).
+does nothing else, without compression, waiting for each write. A scan is our reader alone, whose
+batches are dropped (bench/support/scan_server.cpp), since no verb only reads. A verification reads
+both servers at once, so what stands beside it is two bare scrolls at once, one of each. Prints
+medians and ratios, and what each run took. Peak memory is vecferry's own (VmHWM of the process).
 """
 
 import argparse
@@ -70,6 +71,7 @@ def main():
     parser.add_argument("--transports", default="grpc,rest")
     options = parser.parse_args()
     vecferry, bare = f"{options.build}/vecferry", f"{options.build}/bench/bare_grpc"
+    scan = f"{options.build}/bench/scan_server"
     name, lanes = options.collection, str(options.lanes)
 
     def grpc(rest):
@@ -90,6 +92,9 @@ def main():
     for _ in range(options.rounds):
         seconds, _, line = run([bare, "scroll", grpc(options.a), name, lanes])
         note("bare scroll", json.loads(line).get("seconds", seconds))
+        for transport in options.transports.split(","):
+            _, memory, line = run([scan, f"http://{options.a}", name, lanes, transport])
+            note(f"{transport}: scan", json.loads(line)["seconds"], memory)
         seconds, _, line = run([bare, "copy", grpc(options.a), grpc(options.b), name, lanes])
         note("bare copy", json.loads(line).get("seconds", seconds))
         settle(options.b, name)
@@ -115,8 +120,9 @@ def main():
     medians = {what: statistics.median(s for s, _ in runs) for what, runs in taken.items()}
     print()
     for what, seconds in medians.items():
-        verify = "verify" in what and "whole" not in what
-        beside = "bare scroll, both at once" if verify else "bare copy"
+        beside = {"verify": "bare scroll, both at once", "scan": "bare scroll"}.get(
+            what.partition(": ")[2], "bare copy"
+        )
         ratio = f"{medians[beside] / seconds:5.2f} of {beside}" if ": " in what else ""
         print(f"{what:32} {seconds:7.2f} s  {ratio}")
 

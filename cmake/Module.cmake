@@ -38,15 +38,17 @@ set(VECFERRY_TSAN_FOLDERS pipeline journal server crash)
 add_custom_target(asan_tests)
 add_custom_target(tsan_tests)
 
+# WITH, WITHOUT: sanitizers, whatever the folder says.
 function(vecferry_register_test name target labels timeout)
+  cmake_parse_arguments(PARSE_ARGV 4 arg "" "" "WITH;WITHOUT")
   string(REGEX REPLACE "/[^/]*$" "" folder "${name}")
   set(sanitizers asan tsan)
-  if(ARGN)
-    list(REMOVE_ITEM sanitizers ${ARGN})
+  if(arg_WITHOUT)
+    list(REMOVE_ITEM sanitizers ${arg_WITHOUT})
   endif()
   foreach(sanitizer ${sanitizers})
     string(TOUPPER ${sanitizer} upper)
-    if(folder IN_LIST VECFERRY_${upper}_FOLDERS)
+    if(folder IN_LIST VECFERRY_${upper}_FOLDERS OR sanitizer IN_LIST arg_WITH)
       list(APPEND labels ${sanitizer})
       add_dependencies(${sanitizer}_tests ${target})
     endif()
@@ -59,12 +61,13 @@ function(vecferry_register_test name target labels timeout)
 endfunction()
 
 # vecferry_test(<module>/<name>_test SOURCES <file>... [DEPS <target>...] [LABELS fast|slow|crash|live]
-#               [TIMEOUT <seconds>] [NO_TSAN])
-# NO_TSAN: for what runs in gRPC's threads, since its library is not instrumented.
+#               [TIMEOUT <seconds>] [NO_TSAN] [ASAN])
+# NO_TSAN: for what runs in gRPC's threads, since its library is not instrumented. ASAN: under the
+# address sanitizer, too, where its folder is not.
 # The binary test_<module>_<name>_test. One ctest entry a binary, because a process a TEST would
 # load Arrow a thousand times; each TEST is counted, and named when skipped, from its JSON result.
 function(vecferry_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_TSAN" "TIMEOUT" "SOURCES;DEPS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_TSAN;ASAN" "TIMEOUT" "SOURCES;DEPS;LABELS")
   if(NOT arg_LABELS)
     set(arg_LABELS fast)
   endif()
@@ -79,11 +82,14 @@ function(vecferry_test name)
   target_compile_definitions(${target} PRIVATE
     VECFERRY_SHARED_DIR="${VECFERRY_SHARED_DIR}" VECFERRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${target})
-  set(without "")
+  set(sanitizers "")
   if(arg_NO_TSAN)
-    set(without tsan)
+    list(APPEND sanitizers WITHOUT tsan)
   endif()
-  vecferry_register_test(${name} ${target} "${arg_LABELS}" ${arg_TIMEOUT} ${without})
+  if(arg_ASAN)
+    list(APPEND sanitizers WITH asan)
+  endif()
+  vecferry_register_test(${name} ${target} "${arg_LABELS}" ${arg_TIMEOUT} ${sanitizers})
 endfunction()
 
 # vecferry_fuzz(<name> SOURCES <file>... [DEPS <target>...])

@@ -39,6 +39,7 @@ transport = "grpc"
 proxy = "http://proxy:3128"
 nodes = ["http://a:6333", "http://b:6333"]
 max_points_per_second = 500
+write_ordering = "strong"
 [env.prod.headers]
 X-Team = "search"
 )")
@@ -53,6 +54,7 @@ X-Team = "search"
   EXPECT_EQ(options.proxy, "http://proxy:3128");
   EXPECT_EQ(options.nodes.size(), 2U);
   EXPECT_EQ(options.max_points_per_second, 500);
+  EXPECT_EQ(options.write_ordering, WriteOrdering::kStrong);
   EXPECT_EQ(options.headers.front(), std::make_pair(std::string("X-Team"), std::string("search")));
   // The command line wins.
   const NetworkOptions network{.transport = "rest", .max_points_per_second = 9, .lanes = 3};
@@ -73,6 +75,10 @@ TEST_F(EnvironmentTest, MistakesAreSaid) {
       << failure_of(status).what;
   EXPECT_EQ(kind_of(qdrant_options("http://x", nullptr, {.transport = "pigeon"}).status()),
             ErrorKind::kUsage);
+  const auto odd = parse("[env.a]\nurl = 'http://x'\nwrite_ordering = 'first'").ValueOrDie();
+  const auto ordering = qdrant_options("http://x", odd.data(), {}).status();
+  EXPECT_EQ(kind_of(ordering), ErrorKind::kUsage);
+  EXPECT_EQ(failure_of(ordering).where, "[env.a]");
 }
 
 TEST_F(EnvironmentTest, AKeyIsNotShownToStrangers) {

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import uuid
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -129,6 +130,26 @@ def server(request, start):
         yield Server(REAL_SERVER, int(REAL_SERVER.rpartition(":")[2]) + 1)
         return
     process, server = start_serve(start, "local:served")
+    yield server
+    stop_serve(process)
+
+
+def names_at(url):
+    told = httpx.get(f"{url}/collections", timeout=300).raise_for_status().json()
+    return [found["name"] for found in told["result"]["collections"]]
+
+
+@pytest.fixture(params=["serve", "real"] if REAL_SERVER else ["serve"])
+def far_server(request, start):
+    """The other end of a copy, empty: `vecferry serve`, and a real Qdrant if one is named."""
+    if request.param == "real":
+        assert names_at(REAL_SERVER) == [], "the server of VECFERRY_TEST_QDRANT_URL must be empty"
+        yield Server(REAL_SERVER, int(REAL_SERVER.rpartition(":")[2]) + 1)
+        for name in names_at(REAL_SERVER):
+            url = f"{REAL_SERVER}/collections/{quote(name, safe='')}"
+            httpx.delete(url, timeout=300).raise_for_status()
+        return
+    process, server = start_serve(start, "local:far")
     yield server
     stop_serve(process)
 

@@ -12,13 +12,12 @@ from test_servers import name_servers
 
 
 @pytest.fixture
-def place(start, vecferry, docs):
+def place(vecferry, docs, far_server):
     """A running server with the collection `docs` and its alias `live`."""
-    process, server = start_serve(start, "local:db")
-    name_servers(vecferry, served=server)
+    name_servers(vecferry, served=far_server)
+    vecferry.json("copy", docs, "served/docs")
     vecferry.json("alias", "set", "served/live", "--to", "docs")
-    yield server.url
-    stop_serve(process)
+    return far_server.url
 
 
 class Reader(threading.Thread):

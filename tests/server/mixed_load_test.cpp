@@ -33,7 +33,7 @@ constexpr bool kWithGrpc = false;
 constexpr bool kWithGrpc = true;
 #endif
 
-// How long the clients go on; a minute and more by hand: VECFERRY_LOAD_SECONDS=60.
+// How long the clients go on: a minute under a sanitizer, and as long as one likes by hand.
 std::chrono::seconds duration() {
   const char* text = std::getenv("VECFERRY_LOAD_SECONDS");
   return std::chrono::seconds(text == nullptr ? 3 : std::stoi(text));

@@ -165,6 +165,19 @@ TEST(RestServerTest, RoutesThatAreNone) {
   EXPECT_THAT(error_of(key), HasSubstr("Shard key \"a\" not found"));
 }
 
+TEST(RestServerTest, ARequestThatIsNoneEndsItsConnection) {
+  HttpServer http;
+  httplib::Client client("127.0.0.1", http.port());
+  client.set_keep_alive(true);
+  const auto odd = client.Post("/collections?a=b?c", "{\"points\": [1]}", "application/json");
+  ASSERT_TRUE(odd);
+  EXPECT_EQ(odd->status, 400);
+  EXPECT_EQ(odd->get_header_value("Connection"), "close");
+  const auto next = client.Get("/healthz");
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->status, 200);
+}
+
 TEST(RestServerTest, StrictModeLimitsRequests) {
   HttpServer http;
   Json config = kPlain;

@@ -375,6 +375,19 @@ TEST(GrpcPoints, BytesCutAnywhereAreNeverMoreThanAnError) {
   EXPECT_GT(errors, message.size() / 2);
 }
 
+TEST(GrpcPoints, AShardKeyIsText) {
+  const auto config = default_config({{.dim = 1, .distance = Distance::kDot}});
+  for (const auto& [key, good] : {std::pair("e\xc3\xbc", true), std::pair("e\xff", false)}) {
+    qdrant::ScrollResponse reply;
+    auto& point = *reply.add_result();
+    point.mutable_id()->set_num(7);
+    point.mutable_shard_key()->set_keyword(key);
+    auto builder = builder_for(config);
+    PointsDecoder decoder(builder.get(), Direction::kReply);
+    EXPECT_EQ(decoder.scroll_response(deterministic(reply)).ok(), good) << key;
+  }
+}
+
 // The numbers that we write by hand are those of the .proto files.
 TEST(GrpcPoints, FieldNumbersAreThoseOfTheProto) {
   const auto number = [](const google::protobuf::Descriptor* type, const char* field) {

@@ -44,7 +44,7 @@ struct Capabilities {
 
 struct CollectionSummary {
   std::string name{};
-  std::optional<uint64_t> points_count{};  ///< when the place knows it without a scan
+  std::optional<uint64_t> points_count{};  ///< when the place knows it without counting
 };
 
 struct AliasChange {

@@ -7,6 +7,7 @@
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/exit_code.h"
 #include "vecferry/cli/places.h"
+#include "vecferry/ops/endpoint.h"
 
 namespace vecferry {
 namespace {
@@ -17,7 +18,14 @@ Result<int> list_place(const Context& context, const Output& output, const std::
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
   ARROW_ASSIGN_OR_RAISE(const auto place, parse_place(names.resolve_place(text)));
   ARROW_ASSIGN_OR_RAISE(const auto backend, open_place(names, place, {.stop = context.stop}));
-  ARROW_ASSIGN_OR_RAISE(const auto collections, backend->list(context.stop));
+  ARROW_ASSIGN_OR_RAISE(auto collections, backend->list(context.stop));
+  const bool live = backend->capabilities().live;
+  for (auto& summary : collections) {
+    if (live && !summary.points_count) {
+      summary.points_count = known_points(*backend, summary.name, context.stop);
+      ARROW_RETURN_NOT_OK(poll(context.stop));
+    }
+  }
   Json listed = Json::array();
   Json aliases = Json::object();
   std::string lines;

@@ -8,6 +8,7 @@
 #include "vecferry/cli/archives.h"
 #include "vecferry/cli/exit_code.h"
 #include "vecferry/cli/places.h"
+#include "vecferry/ops/endpoint.h"
 #include "vecferry/ops/explain.h"
 #include "vecferry/ops/verify.h"
 #include "vecferry/routes/engine_read.h"
@@ -158,12 +159,7 @@ Result<int> run_comparison(const Context& context, const Output& output, const s
   progress.begin(Phase::kComparing, 0);
   uint64_t known = 0;
   for (const auto* side : {&a, &b}) {
-    const auto collections = side->backend->list(context.stop);
-    if (collections.ok()) {
-      for (const auto& summary : *collections) {
-        known += summary.name == side->collection ? summary.points_count.value_or(0) : 0;
-      }
-    }
+    known += known_points(*side->backend, side->collection, context.stop).value_or(0);
   }
   progress.expected = known;
   std::vector<PointDifference> details;

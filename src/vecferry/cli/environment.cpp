@@ -13,7 +13,7 @@
 namespace vecferry {
 namespace {
 
-constexpr std::array<std::string_view, 13> kWords = {"url",
+constexpr std::array<std::string_view, 14> kWords = {"url",
                                                      "grpc_url",
                                                      "grpc_port",
                                                      "api_key_env",
@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, 13> kWords = {"url",
                                                      "protect",
                                                      "bearer_token_env",
                                                      "proxy",
-                                                     "max_points_per_second"};
+                                                     "max_points_per_second",
+                                                     "write_ordering"};
 
 Status wrong(std::string what, const std::string& where, std::string next = {}) {
   return fail({.kind = ErrorKind::kUsage,
@@ -54,7 +55,8 @@ Result<Environment> environment_of(std::string_view name, const toml::table& tab
         std::pair("api_key_file", &environment.api_key_file),
         std::pair("bearer_token_env", &environment.bearer_token_env),
         std::pair("ca_file", &environment.ca_file), std::pair("proxy", &environment.proxy),
-        std::pair("transport", &environment.transport)}) {
+        std::pair("transport", &environment.transport),
+        std::pair("write_ordering", &environment.write_ordering)}) {
     *into = table[word].value_or(std::string());
   }
   if (environment.url.empty()) {
@@ -157,6 +159,13 @@ Result<QdrantOptions> qdrant_options(const std::string& url, const Environment* 
     options.nodes = environment->nodes;
     options.grpc_url = environment->grpc_url;
     options.max_points_per_second = environment->max_points_per_second;
+    if (!environment->write_ordering.empty()) {
+      options.write_ordering = parse_write_ordering(environment->write_ordering);
+      if (!options.write_ordering) {
+        return wrong(fmt::format("no write_ordering '{}'", environment->write_ordering),
+                     fmt::format("[env.{}]", environment->name), "there is weak, medium, strong");
+      }
+    }
     if (options.grpc_url.empty() && environment->grpc_port) {
       options.grpc_url = fmt::format("{}:{}", host_of(url), *environment->grpc_port);
     }

@@ -24,6 +24,7 @@ struct Environment {
   std::string ca_file{};
   std::string proxy{};
   std::string transport{};
+  std::string write_ordering{};
   std::vector<std::pair<std::string, std::string>> headers{};
   std::vector<std::string> nodes{};
   double max_points_per_second = 0;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vecferry/cli/exit_code.h"
+#include "vecferry/ops/endpoint.h"
 #include "vecferry/ops/reembed_estimate.h"
 
 namespace vecferry {
@@ -96,20 +97,12 @@ Json dry_run_json(const CopyPlan& plan) {
 }
 
 // What a file that is written may declare before its first point: only what is certain.
-std::optional<uint64_t> known_points(const OpenedLocation& source, const Selection& selection,
-                                     const StopToken& stop) {
+std::optional<uint64_t> certain_points(const OpenedLocation& source, const Selection& selection,
+                                       const StopToken& stop) {
   if (selection.filter != nullptr || selection.limit) {
     return std::nullopt;
   }
-  const auto collections = source.backend->list(stop);
-  if (collections.ok()) {
-    for (const auto& summary : *collections) {
-      if (summary.name == source.collection) {
-        return summary.points_count;
-      }
-    }
-  }
-  return std::nullopt;
+  return known_points(*source.backend, source.collection, stop);
 }
 
 // Looks at some texts, and asks for a first few vectors.
@@ -173,7 +166,7 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
       selection.reembed,
       open_reembedding(options.reembed, context, names.config_file(), distance, options.dry_run));
   options.target.collection_name = source.collection;
-  options.target.points_count = known_points(source, selection, context.stop);
+  options.target.points_count = certain_points(source, selection, context.stop);
   ARROW_ASSIGN_OR_RAISE(const auto target, open_location(names, target_text, options.target));
   CopyRequest request{.verb = verb,
                       .source = source.endpoint(),

@@ -37,14 +37,7 @@ std::optional<uint64_t> expected_points(const Endpoint& source, const Selection&
                                         const StopToken& stop) {
   std::optional<uint64_t> points;
   if (selection.filter == nullptr) {
-    const auto collections = source.backend->list(stop);
-    if (collections.ok()) {
-      for (const auto& summary : *collections) {
-        if (summary.name == source.collection) {
-          points = summary.points_count;
-        }
-      }
-    }
+    points = known_points(*source.backend, source.collection, stop);
   } else if (source.backend->capabilities().splittable) {
     const auto count = source.backend->count(source.collection, selection.filter.get(), stop);
     if (count.ok()) {

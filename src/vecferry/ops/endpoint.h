@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "vecferry/backend/backend.h"
@@ -16,5 +18,11 @@ struct Endpoint {
 
 /// What a place does to points, in the words of transform/.
 PlaceFacts facts_of(const Capabilities& capabilities);
+
+/// How many points a collection has, where that is known without a scan; an answer for plans and
+/// progress, so that a place which cannot say is no error. Of a live place this one is asked alone:
+/// counting all that it holds may take a server minutes.
+std::optional<uint64_t> known_points(Backend& backend, const std::string& collection,
+                                     const StopToken& stop);
 
 }  // namespace vecferry

@@ -9,6 +9,7 @@
 
 #include "vecferry/backend/location.h"
 #include "vecferry/ops/alias_map.h"
+#include "vecferry/ops/endpoint.h"
 #include "vecferry/ops/step_run_internal.h"
 
 namespace vecferry {
@@ -142,15 +143,7 @@ Result<CollectionConfig> describe_collection(const OpenedEnd& end, StopToken sto
 }
 
 std::optional<uint64_t> known_points(const OpenedEnd& end, StopToken stop) {
-  const auto collections = end.backend->list(stop);
-  if (collections.ok()) {
-    for (const auto& summary : *collections) {
-      if (summary.name == end.collection) {
-        return summary.points_count;
-      }
-    }
-  }
-  return std::nullopt;
+  return known_points(*end.backend, end.collection, stop);
 }
 
 Result<PlannedLoad> plan_load(const std::vector<LoadSource>& sources, const OpenedEnd& target,

@@ -105,6 +105,16 @@ class RestServer::Impl {
       static_cast<void>(::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
     });
     add_handlers();
+    // A request line that the library does not take it answers by itself, and leaves what follows
+    // unread: it must not be taken for the next request.
+    const httplib::Server::HandlerWithResponse end_connection = [](const httplib::Request& request,
+                                                                   httplib::Response& response) {
+      if (request.headers.empty()) {
+        response.set_header("Connection", "close");
+      }
+      return httplib::Server::HandlerResponse::Unhandled;
+    };
+    server_.set_error_handler(end_connection);
     port_ = options_.port;
     const bool bound = options_.port == 0
                            ? (port_ = server_.bind_to_any_port(options_.host.c_str())) > 0

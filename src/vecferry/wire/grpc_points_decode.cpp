@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <cstring>
 #include <utility>
@@ -439,7 +440,11 @@ Result<std::string> read_shard_key(std::string_view message) {
   FieldReader fields(message);
   while (fields.next()) {
     if (fields.is(kKeyword, WireType::kBytes)) {
-      key = shard_key_text(std::string(fields.bytes()));
+      const auto word = fields.bytes();
+      if (!simdjson::validate_utf8(word.data(), word.size())) {
+        return malformed("a shard key in UTF-8");
+      }
+      key = shard_key_text(std::string(word));
     } else if (fields.is(kKeyNumber, WireType::kVarint)) {
       key = shard_key_text(fields.number());
     }

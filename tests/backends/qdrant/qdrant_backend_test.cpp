@@ -408,5 +408,26 @@ TEST_F(QdrantBackendTest, ARestOnlyServerIsFoundOut) {
   EXPECT_EQ(read_all(*backend, "shop").ValueOrDie().size(), 1U);
 }
 
+TEST_F(QdrantBackendTest, AServerWithoutItsRestPortSaysWhatIsMissing) {
+  options_.url = "http://127.0.0.1:1";
+  const auto failure = failure_of(open_qdrant(options_, kGoOn).status());
+  EXPECT_EQ(failure.kind, ErrorKind::kUnavailable);
+  EXPECT_NE(failure.what.find("gRPC answers at " + options_.grpc_url), std::string::npos)
+      << failure.what;
+  EXPECT_NE(failure.next.find("open REST's port"), std::string::npos) << failure.next;
+  const auto checks = examine_server(options_, kGoOn).ValueOrDie();
+  EXPECT_EQ(check(checks, "rest")->level, CheckLevel::kFail);
+  EXPECT_NE(check(checks, "grpc")->text.find("need REST's port"), std::string::npos)
+      << check(checks, "grpc")->text;
+  // Nothing at all is said as before, and so is REST alone, as it was asked for.
+  auto nobody = options_;
+  nobody.grpc_url = "127.0.0.1:1";
+  auto rest_alone = options_;
+  rest_alone.transport = Transport::kRest;
+  for (const auto& options : {nobody, rest_alone}) {
+    EXPECT_EQ(failure_of(open_qdrant(options, kGoOn).status()).what.find("nothing answers at"), 0U);
+  }
+}
+
 }  // namespace
 }  // namespace vecferry::testing

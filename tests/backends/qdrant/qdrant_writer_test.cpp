@@ -7,6 +7,7 @@
 #include "arrow/record_batch.h"
 #include "tests/backends/qdrant/fake_qdrant.h"
 #include "tests/support/points.h"
+#include "vecferry/backends/qdrant/qdrant_backend.h"
 #include "vecferry/backends/qdrant/qdrant_writer_internal.h"
 
 namespace vecferry::testing {
@@ -127,6 +128,15 @@ TEST(QdrantWriter, TheServerIsAskedOnceForAllReadersAndWriters) {
   EXPECT_EQ(asked(), std::pair(before.first + 1, before.second + 1));
 }
 
+TEST(QdrantBackend, AListIsNoReasonToCount) {
+  const FakeQdrant server(config(), {});
+  const auto listed = server.connect()->list(kGoOn).ValueOrDie();
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0].name, "shop");
+  EXPECT_FALSE(listed[0].points_count.has_value());
+  EXPECT_EQ(server.count_of("POST"), 0U);
+}
+
 TEST(QdrantWriter, PassingFailuresPass) {
   std::atomic<int> tries = 0;
   FakeQdrant server(config(), [&](const RawRequest& request, const auto&) -> RawReply {
@@ -154,6 +164,23 @@ TEST(QdrantWriter, PassingFailuresPass) {
   EXPECT_TRUE(status.ok()) << status.ToString();
   EXPECT_EQ(server.stored(), numbers(1, 5));
   EXPECT_GE(tries, 7);
+}
+
+TEST(QdrantWriter, OrderingIsAskedForWhenItWasAskedFor) {
+  const FakeQdrant server(config(), {});
+  const auto backend = open_qdrant({.url = server.url(),
+                                    .transport = Transport::kRest,
+                                    .write_ordering = WriteOrdering::kMedium},
+                                   kGoOn)
+                           .ValueOrDie();
+  ASSERT_TRUE(write(*server.connect(), points_from(1, 1)).ok());
+  ASSERT_TRUE(write(*backend, points_from(2, 1)).ok());
+  std::vector<std::string> upserts = server.requests();
+  std::erase_if(upserts, [](const std::string& line) { return line.rfind(kUpsert, 0) != 0; });
+  const std::vector<std::string> expected = {
+      "PUT /collections/shop/points?wait=true",
+      "PUT /collections/shop/points?wait=true&ordering=medium"};
+  EXPECT_EQ(upserts, expected);
 }
 
 TEST(QdrantWriter, AServerThatStaysDownIsGivenUp) {

@@ -97,7 +97,11 @@ Result<std::shared_ptr<Connection>> Connection::open(QdrantOptions options, cons
   std::shared_ptr<Connection> connection(new Connection(std::move(options), std::move(endpoint)));
   ARROW_ASSIGN_OR_RAISE(connection->http_,
                         make_http_client(connection->options_, connection->endpoint_));
-  ARROW_ASSIGN_OR_RAISE(const auto version, connection->find_version(stop));
+  const auto version_told = connection->find_version(stop);
+  if (!version_told.ok()) {
+    return connection->without_rest(version_told.status(), stop);
+  }
+  const auto& version = *version_told;
   ARROW_ASSIGN_OR_RAISE(connection->features_, wire::features_of(version));
   if (connection->options_.transport != Transport::kRest) {
     ARROW_RETURN_NOT_OK(connection->find_grpc(stop));
@@ -122,6 +126,29 @@ Result<std::string> Connection::find_version(const StopToken& stop) const {
     }
     ARROW_RETURN_NOT_OK(backoff.again(hello.attempt, stop));
   }
+}
+
+// Some deployments open gRPC's port alone: then the message should not say that nothing is there.
+Status Connection::without_rest(const Status& failure, const StopToken& stop) const {
+  constexpr Milliseconds kShort{2000};
+  Failure told = failure_of(failure);
+  if (!told.retryable || options_.transport == Transport::kRest) {
+    return failure;
+  }
+  auto lane = make_grpc_lane(options_, endpoint_);
+  ARROW_RETURN_NOT_OK(lane.status());
+  const auto version = version_over_grpc(**lane, kShort, stop);
+  ARROW_RETURN_NOT_OK(poll(stop));
+  if (!version.ok()) {
+    return failure;
+  }
+  told.what =
+      fmt::format("gRPC answers at {}, REST does not: {}", endpoint_.grpc_target, told.what);
+  told.next = fmt::format(
+      "open REST's port, too ({}): settings, counts and deletions go over it. Where it is "
+      "another one, write its address as url and gRPC's as grpc_url in vecferry.toml",
+      endpoint_.rest_url);
+  return fail(std::move(told));
 }
 
 Result<std::vector<std::string>> Connection::names_over_grpc(const StopToken& stop) const {

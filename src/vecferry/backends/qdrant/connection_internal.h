@@ -78,6 +78,8 @@ class Connection {
  private:
   Connection(QdrantOptions options, Endpoint endpoint);
   Result<std::string> find_version(const StopToken& stop) const;
+  /// `failure`, of a REST port that does not answer, and whether gRPC does.
+  Status without_rest(const Status& failure, const StopToken& stop) const;
   Status find_grpc(const StopToken& stop);
   Status check_grpc(const StopToken& stop) const;
   Result<std::vector<std::string>> names_over_grpc(const StopToken& stop) const;

@@ -158,7 +158,10 @@ class Examination {
           failure_of(same).next);
       return;
     }
-    say(CheckLevel::kOk, "grpc", fmt::format("{} answers", endpoint_.grpc_target));
+    say(CheckLevel::kOk, "grpc",
+        fmt::format(
+            "{} answers{}", endpoint_.grpc_target,
+            version_.empty() ? ", but settings, counts and deletions need REST's port" : ""));
   }
 
   void look_at_version() {

@@ -28,6 +28,28 @@ std::optional<Transport> parse_transport(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view to_string(WriteOrdering ordering) {
+  switch (ordering) {
+    case WriteOrdering::kMedium:
+      return "medium";
+    case WriteOrdering::kStrong:
+      return "strong";
+    case WriteOrdering::kWeak:
+      break;
+  }
+  return "weak";
+}
+
+std::optional<WriteOrdering> parse_write_ordering(std::string_view text) {
+  for (const auto ordering :
+       {WriteOrdering::kWeak, WriteOrdering::kMedium, WriteOrdering::kStrong}) {
+    if (text == to_string(ordering)) {
+      return ordering;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace vecferry
 
 namespace vecferry::remote {

@@ -115,8 +115,11 @@ Attempt GrpcCall::wait(const StopToken& stop, GrpcMessage* message) {
     *message = GrpcMessage(std::move(slice));
     return attempt;
   }
-  const bool answered = !state.context.GetServerTrailingMetadata().empty() ||
-                        !state.context.GetServerInitialMetadata().empty();
+  // Some servers send nothing along with a status; then gRPC's own note tells who said it.
+  const bool answered =
+      !state.context.GetServerTrailingMetadata().empty() ||
+      !state.context.GetServerInitialMetadata().empty() ||
+      state.context.debug_error_string().find("received from peer") != std::string::npos;
   const auto code = state.status.error_code();
   if (code == grpc::StatusCode::UNAVAILABLE && !answered) {
     attempt.status = connection_failure(state.status, *state.options, state.method);

@@ -17,6 +17,13 @@ enum class Transport { kAuto, kGrpc, kRest };
 std::string_view to_string(Transport transport);  ///< "auto", "grpc", "rest"
 std::optional<Transport> parse_transport(std::string_view text);
 
+/// In which order writes to one point take effect when several nodes take them; as the server
+/// numbers them.
+enum class WriteOrdering { kWeak = 0, kMedium = 1, kStrong = 2 };
+
+std::string_view to_string(WriteOrdering ordering);  ///< "weak", "medium", "strong"
+std::optional<WriteOrdering> parse_write_ordering(std::string_view text);
+
 /// When a request that failed for a passing reason is sent again: after a random part of a delay
 /// that doubles, until the time is up. A delay that the server asks for is kept and not counted.
 struct RetryPolicy {
@@ -39,10 +46,10 @@ struct QdrantOptions {
   std::string proxy{};    ///< empty: what libcurl and gRPC find in the environment
   /// REST addresses of the nodes of a cluster, for what only the node itself can do.
   std::vector<std::string> nodes{};
-  double max_points_per_second = 0;     ///< of all writers together; 0: no bound
-  int lanes = 0;                        ///< readers and writers side by side; 0: our choice
-  std::optional<int> write_ordering{};  ///< 0 weak, 1 medium, 2 strong; the server's default: weak
-  bool wait_for_index = true;           ///< `finish` waits until the server has built its indexes
+  double max_points_per_second = 0;  ///< of all writers together; 0: no bound
+  int lanes = 0;                     ///< readers and writers side by side; 0: our choice
+  std::optional<WriteOrdering> write_ordering{};  ///< the server's default: weak
+  bool wait_for_index = true;  ///< `finish` waits until the server has built its indexes
   /// While `finish` waits: vectors indexed, vectors there.
   std::function<void(uint64_t done, uint64_t total)> index_progress{};
   std::chrono::milliseconds connect_timeout{10000};

@@ -19,10 +19,6 @@ using Rows = std::shared_ptr<arrow::RecordBatch>;
 constexpr const char* kUpsert = "/qdrant.Points/Upsert";
 constexpr int64_t kNoBound = int64_t{1} << 40;
 
-const char* ordering_word(int ordering) {
-  return ordering == 2 ? "strong" : ordering == 1 ? "medium" : "weak";
-}
-
 // We asked the server to wait: anything but "completed" is no proof.
 Status not_stored(std::string_view where) {
   return fail({.kind = ErrorKind::kTimeout,
@@ -93,13 +89,15 @@ Result<UpsertPiece> UpsertSender::encode_as(const Rows& rows, int64_t max_bytes,
     piece.points = written.points;
     piece.taken = written.next_row;
   } else {
-    const auto& options = connection_->options();
+    const auto& ordering = connection_->options().write_ordering;
     ARROW_ASSIGN_OR_RAISE(
-        auto encoded, wire::encode_upsert(view, 0, max_bytes,
-                                          {.collection = collection_,
-                                           .wait = true,
-                                           .oneof_vectors = connection_->features().oneof_vectors,
-                                           .ordering = options.write_ordering}));
+        auto encoded,
+        wire::encode_upsert(
+            view, 0, max_bytes,
+            {.collection = collection_,
+             .wait = true,
+             .oneof_vectors = connection_->features().oneof_vectors,
+             .ordering = ordering ? std::optional(static_cast<int>(*ordering)) : std::nullopt}));
     piece.body = std::make_shared<const std::string>(std::move(encoded.message));
     piece.points = encoded.points;
     piece.taken = encoded.next_row;
@@ -132,7 +130,7 @@ Attempt UpsertSender::submit_over_rest(const UpsertPiece& piece, const StopToken
   const auto& options = connection_->options();
   std::string path = collection_path(collection_) + "/points?wait=true";
   if (options.write_ordering) {
-    path += fmt::format("&ordering={}", ordering_word(*options.write_ordering));
+    path += fmt::format("&ordering={}", to_string(*options.write_ordering));
   }
   auto answer = connection_->rest_once(
       {.method = "PUT", .path = path, .body = *piece.body, .timeout = options.write_timeout}, stop);
