@@ -254,6 +254,30 @@ TEST_P(BackendContract, AnEmptyCollectionHasNoPoints) {
   EXPECT_FALSE(backend().plan_scan(name_, nullptr, 4, kGoOn).ValueOrDie().empty());
 }
 
+TEST_P(BackendContract, SettingsChangeAndChangeBack) {
+  const auto points = some_points(30);
+  make(points);
+  auto before = backend().describe(name_, kGoOn).ValueOrDie();
+  before.aliases.clear();
+  CollectionConfig wanted = before;
+  auto settings = nlohmann::json::parse(before.settings_json);
+  settings["hnsw_config"]["m"] = 24;
+  settings["optimizer_config"]["indexing_threshold"] = 12345;
+  wanted.settings_json = settings.dump();
+  wanted.payload_indexes = {{.path = "added.here", .schema_json = "\"integer\""}};
+  if (!can().changes_settings) {
+    EXPECT_TRUE(is_kind(backend().change_settings(name_, wanted, kGoOn), ErrorKind::kIncompatible));
+    return;
+  }
+  EXPECT_TRUE(is_kind(backend().change_settings("no-such", wanted, kGoOn), ErrorKind::kNotFound));
+  for (const auto* config : {&wanted, &wanted, &before, &before}) {  // each again does no harm
+    ASSERT_TRUE(is_ok(backend().change_settings(name_, *config, kGoOn)));
+    const auto now = backend().describe(name_, kGoOn).ValueOrDie();
+    EXPECT_EQ(config_differences(now, *config), std::vector<std::string>());
+    EXPECT_TRUE(same_points(map_of(points), read()));
+  }
+}
+
 TEST_P(BackendContract, SlicesAreWrittenAsTheyShow) {
   const auto points = some_points(60);
   const auto batch = to_batch(config_, points);

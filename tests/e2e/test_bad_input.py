@@ -1,7 +1,6 @@
 """Bad input: one clear error that names file, row and field; nothing is left behind."""
 
 import json
-import os
 import resource
 import shutil
 import signal
@@ -199,13 +198,6 @@ def test_corrupt_parquet_page(vecferry, folder, docs):
 def test_foreign_parquet(vecferry, folder):
     pq.write_table(pa.table({"name": ["a", "b"], "size": [1, 2]}), folder / "sales.parquet")
     refuse(vecferry, "sales.parquet")
-
-
-@pytest.fixture
-def as_anyone():
-    """The wrapper that takes from root its right to open everything."""
-    drop = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
-    return drop if os.geteuid() == 0 else ()
 
 
 @pytest.mark.parametrize(

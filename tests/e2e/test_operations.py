@@ -20,6 +20,9 @@ VERBS = {
     "split": ["split", "local:db/docs", "--parts", "2", "--drop-source", "--yes"],
     "archive": ["archive", "local:db/docs", "--to", "archive", "--yes"],
     "sync": ["sync", "local:db/more", "local:db/docs", "--delete", "--max-delete=100%", "--yes"],
+    "sync --settings": ["sync", "local:db/more", "local:db/docs", "--settings"],
+    "sync --both": ["sync", "local:db/more", "local:db/docs", "--both", "--prefer=left"],
+    "alias": ["alias", "switch", "local:db/live", "--to", "more"],
 }
 RANDOM_KILLS = 200
 
@@ -49,6 +52,20 @@ def copy_tree(source, target):
     subprocess.run(["cp", "-a", "--sparse=always", source, target], check=True)
 
 
+def add_index(vecferry):
+    """The collection `more` gets a payload index, and other parameters of its vector index."""
+    file = vecferry.folder / "indexed.jsonl"
+    vecferry.json("export", "local:db/more", file, "--no-verify")
+    head, _, points = file.read_text().partition("\n")
+    head = head.replace('"payload_schema":{}', '"payload_schema":{"page":"keyword"}')
+    assert '"m":16' in head and '"page"' in head
+    file.write_text(head.replace('"m":16', '"m":24') + f"\n{points}")
+    journal = ["--journal", "j"]
+    vecferry.json(*journal, "drop", "local:db/more", "--no-backup", "--yes")
+    vecferry.json("copy", file, "local:db/more")
+    file.unlink()
+
+
 class World:
     """A prepared place, and copies of it to kill programs on."""
 
@@ -62,6 +79,7 @@ class World:
         changed = write_plain(vecferry.folder / "changed.json", [document])
         vecferry.json("import", changed, "local:db/more", "--into-existing")
         changed.unlink()
+        add_index(vecferry)
         vecferry.json("--journal", "j", "alias", "set", "local:db/live", "--to", "docs")
         shutil.rmtree(vecferry.folder / "j")
         self.before = look(vecferry)
@@ -132,7 +150,8 @@ def test_done_and_taken_back(world, verb):
     assert done["verified"]
     assert look(vecferry) != world.before
     entry = newest(vecferry)
-    assert (entry["id"], entry["verb"], entry["state"]) == (done["operation"], verb, "done")
+    assert (entry["id"], entry["state"]) == (done["operation"], "done")
+    assert entry["verb"] == VERBS[verb][0]
     undone = vecferry.json("undo", entry["id"][:6])
     assert undone["operation"] == entry["id"]
     assert look(vecferry) == world.before
@@ -186,17 +205,6 @@ def test_killed_at_every_point_of_undo(world, verb):
     assert passed >= 3, "there are kill points"
 
 
-def add_index(vecferry):
-    """A collection `indexed`, like `more` but for a payload index."""
-    file = vecferry.folder / "indexed.jsonl"
-    vecferry.json("export", "local:db/more", file, "--no-verify")
-    head, _, points = file.read_text().partition("\n")
-    head = head.replace('"payload_schema":{}', '"payload_schema":{"page":"keyword"}')
-    file.write_text(f"{head}\n{points}")
-    vecferry.json("copy", file, "local:db/indexed")
-    file.unlink()
-
-
 def test_every_kill_point_is_passed(world):
     """So the tests above have killed at each of them by its number.
 
@@ -222,9 +230,8 @@ def test_every_kill_point_is_passed(world):
         )
         passed.update(re.findall(r"kill point (\S+)", done.stderr.decode()))
 
-    for args in [*VERBS.values(), ["sync", "local:db/indexed", "local:db/docs", "--settings"]]:
+    for args in VERBS.values():
         vecferry = world.fresh()
-        add_index(vecferry)
         run_killed(vecferry, "step.done", *args)
         traced(vecferry, "resume", newest(vecferry)["id"])
         traced(vecferry, "undo", newest(vecferry)["id"])
@@ -295,6 +302,47 @@ def test_destructive_verbs_ask(vecferry, docs):
     assert newest(vecferry) is None
 
 
+def test_what_was_not_backed_up_is_not_begun_to_be_undone(vecferry, docs):
+    """The operation stays done, so that what it made stays, too."""
+    for args in (
+        ["rename", docs, "new", "--no-backup", "--yes"],
+        ["empty", "local:db/new", "--no-backup", "--yes"],
+        ["drop", "local:db/new", "--no-backup", "--yes"],
+    ):
+        done = vecferry.json(*args)["operation"]
+        before = look(vecferry)
+        error = vecferry.fails("undo", done, code=6)
+        assert "--no-backup" in error["what"] and error["next"], error
+        assert look(vecferry) == before
+        assert newest(vecferry)["state"] == "done"
+
+
+def test_what_cannot_be_changed_is_refused_before_anything_is_done(vecferry, docs, example):
+    vecferry.json("backup", docs, "--to", "archive")
+    operations = len(vecferry.json("history")["operations"])
+    before = example.read_bytes()
+    vecferry.json("copy", docs, "local:db/few", "--limit", 3)
+    for args in (
+        ["sync", "local:db/few", "archive:archive/docs"],
+        ["sync", "local:db/few", "docs.json"],
+        ["sync", "local:db/few", "docs.json", "--both", "--prefer", "left"],
+        ["verify", "local:db/few", "docs.json", "--repair"],
+        ["empty", "archive:archive/docs", "--yes"],
+        ["rename", "archive:archive/docs", "x", "--yes"],
+        ["rename", "docs.json", "x", "--yes"],
+    ):
+        error = vecferry.fails(*args, code=(2, 6))
+        assert error["next"], (args, error)
+    assert example.read_bytes() == before
+    assert len(vecferry.json("history")["operations"]) == operations
+
+
+def test_counts_are_told_after_a_change(vecferry, docs):
+    vecferry.json("empty", docs, "--yes")
+    (listed,) = vecferry.json("ls", "local:db")["collections"]
+    assert listed["points_count"] == 0
+
+
 def test_a_protected_environment_wants_its_name(vecferry, docs, folder):
     (folder / "vecferry.toml").write_text('[env.prod]\nurl = "local:db"\nprotect = true\n')
     error = vecferry.fails("drop", "prod/docs", "--yes", code=6)
@@ -309,11 +357,13 @@ def test_the_journal_holds_no_secret(vecferry, docs, folder):
     vecferry.json("rename", "local:db/x", "y", "--yes")
     state = folder.parent / "home" / ".local" / "state" / "vecferry"
     assert (state / "journal.db").exists()
+    assert any("/aside/" in name for name in tree(state)), "the old files, in place of a backup"
+    vecferry.json("drop", "local:db/y", "--yes")
     assert any(name.startswith("archive/segments/") for name in tree(state))
     journal = folder / "named"
     vecferry.json("--journal", journal, "clone", docs, "z")
     assert (journal / "journal.db").exists()
-    assert len(vecferry.json("history")["operations"]) == 2
+    assert len(vecferry.json("history")["operations"]) == 3
 
 
 def test_anyone_can_read_the_journal(vecferry, docs, folder):

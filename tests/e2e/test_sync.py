@@ -134,6 +134,42 @@ def test_settings_on_request(vecferry, start, docs):
     assert "topic" in vecferry.json("info", "local:db/other")["payload_schema"]
 
 
+def settings_of(vecferry, location):
+    info = vecferry.json("info", location)
+    return info["config"], info["payload_schema"]
+
+
+def test_settings_become_the_source_s_and_come_back(vecferry, start, docs):
+    """On a server: an index that the source lacks goes, parameters are patched, undo brings back."""
+    vecferry.json("clone", docs, "other")
+    process, server = start_serve(start, "local:db")
+    url = f"{server.url}/collections"
+    for name, field in (("docs", "topic"), ("other", "section")):
+        httpx.put(
+            f"{url}/{name}/index?wait=true",
+            json={"field_name": field, "field_schema": "keyword"},
+            timeout=300,
+        ).raise_for_status()
+    patch = {"hnsw_config": {"m": 24}, "optimizers_config": {"indexing_threshold": 12345}}
+    httpx.patch(f"{url}/docs", json=patch, timeout=300).raise_for_status()
+    source, target = f"{server.url}/docs", f"{server.url}/other"
+    before = settings_of(vecferry, target)
+
+    shown = vecferry.run("--json", "sync", source, target).lines[0]["notes"]
+    assert any("hnsw_config" in note for note in shown), shown
+    assert any("--settings" in note for note in shown), shown
+    assert "--yes" in vecferry.fails("sync", source, target, "--settings", code=6)["next"]
+    plan = vecferry.run("--json", "sync", source, target, "--settings", "--dry-run").lines[0]
+    assert plan["destructive"] and any("section" in drop for drop in plan["drops"])
+    done = vecferry.json("sync", source, target, "--settings", "--yes")
+    assert settings_of(vecferry, target) == settings_of(vecferry, source)
+    assert vecferry.json("verify", source, target)["config_equal"]
+    assert vecferry.json("sync", source, target, "--settings")["nothing_to_do"]
+    vecferry.json("undo", done["operation"])
+    assert settings_of(vecferry, target) == before
+    stop_serve(process)
+
+
 def test_a_name_that_is_not_there(vecferry, docs):
     error = vecferry.fails("sync", "local:db/dosc", "local:db/x", code=5)
     assert "did you mean 'docs'" in error["what"] + error["next"]

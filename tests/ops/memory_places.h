@@ -20,6 +20,10 @@ namespace vecferry::testing {
 class MemoryPlaces : public PlaceOpener {
  public:
   Backend& place(const std::string& name) { return *place_of(name); }
+  /// Another kind of place, instead of one in memory.
+  void add(const std::string& name, std::shared_ptr<Backend> backend) {
+    places_[name] = std::move(backend);
+  }
 
   OpenedEnd end(const std::string& address) {
     const size_t slash = address.find('/');

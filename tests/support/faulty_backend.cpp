@@ -141,6 +141,12 @@ Status FaultyBackend::finish(std::string_view name, const CollectionConfig& conf
   return faults_.run(Call::kFinish, stop, [&] { return inner_.finish(name, config, stop); });
 }
 
+Status FaultyBackend::change_settings(std::string_view name, const CollectionConfig& config,
+                                      StopToken stop) {
+  return faults_.run(Call::kChangeSettings, stop,
+                     [&] { return inner_.change_settings(name, config, stop); });
+}
+
 Status FaultyBackend::change_aliases(std::span<const AliasChange> changes, StopToken stop) {
   return faults_.run(Call::kChangeAliases, stop,
                      [&] { return inner_.change_aliases(changes, stop); });

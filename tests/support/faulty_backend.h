@@ -21,6 +21,7 @@ enum class Call {
   kCreate,
   kDrop,
   kFinish,
+  kChangeSettings,
   kChangeAliases,
   kPlanScan,
   kOpenReader,
@@ -96,6 +97,8 @@ class FaultyBackend : public Backend {
   }
   Status drop(std::string_view name, StopToken stop) override;
   Status finish(std::string_view name, const CollectionConfig& config, StopToken stop) override;
+  Status change_settings(std::string_view name, const CollectionConfig& config,
+                         StopToken stop) override;
   Status change_aliases(std::span<const AliasChange> changes, StopToken stop) override;
   Result<std::vector<IdRange>> plan_scan(std::string_view name, const Filter* filter, int parts,
                                          StopToken stop) override;

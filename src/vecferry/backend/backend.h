@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arrow/record_batch.h"
+#include "vecferry/backend/shelf.h"
 #include "vecferry/backend/snapshot_store.h"
 #include "vecferry/base/error.h"
 #include "vecferry/model/config.h"
@@ -26,6 +27,7 @@ struct Capabilities {
   bool many_collections = true;        ///< false: a file, which is one collection
   bool aliases = true;                 ///< change_aliases works
   bool settings = true;                ///< keeps the whole configuration
+  bool changes_settings = false;       ///< change_settings works
   bool shard_keys = false;             ///< keeps the shard_key column
   bool remove = true;                  ///< PointWriter::remove works
   bool upsert_existing = true;         ///< a written id that exists is replaced; false: append only
@@ -123,6 +125,14 @@ class Backend {
   virtual Status drop(std::string_view name, StopToken stop) = 0;
   /// Payload indexes, thresholds, durability, visibility; wait until ready.
   virtual Status finish(std::string_view name, const CollectionConfig& config, StopToken stop) = 0;
+  /// Make the settings of a finished collection those of `config` as far as they can still change
+  /// (`with_settings_of`): payload indexes are built and dropped, parameters set. Waits until
+  /// ready, as `finish` does. May be repeated. Errors: kNotFound; kIncompatible unless the place
+  /// `changes_settings`.
+  virtual Status change_settings(std::string_view /*name*/, const CollectionConfig& /*config*/,
+                                 StopToken /*stop*/) {
+    return fail({.kind = ErrorKind::kIncompatible, .what = "this place does not change settings"});
+  }
   /// Why a finished collection is not as it will be, in words ("yellow: it is being optimised");
   /// empty when it is ready. Errors: kNotFound.
   virtual Result<std::string> unready(std::string_view /*name*/, StopToken /*stop*/) {
@@ -141,6 +151,8 @@ class Backend {
                                                            StopToken stop) = 0;
   /// Collections as files, shard by shard; null where there is no such thing. The backend's own.
   virtual SnapshotStore* snapshots() { return nullptr; }
+  /// Moves whole collections out and back; null where there is no such thing. The backend's own.
+  virtual Shelf* shelf() { return nullptr; }
 };
 
 }  // namespace vecferry

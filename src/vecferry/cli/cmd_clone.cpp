@@ -26,7 +26,8 @@ void add_clone(CLI::App& app, Context& context) {
     std::string target{};
     bool aliases = false;
     bool index = false;
-    int follow_up = 0;
+    bool follow_up = false;
+    int max_passes = 0;
   };
   auto options = std::make_shared<Options>();
   auto* verb = app.add_subcommand("clone", "Make a full copy beside the original")
@@ -39,9 +40,7 @@ void add_clone(CLI::App& app, Context& context) {
   verb->add_flag("--aliases", options->aliases, "The aliases of LOC lead to NEW afterwards");
   verb->add_flag("--index", options->index,
                  "Build the vector index of a local target now, not when it is first needed");
-  verb->add_option("--follow-up", options->follow_up,
-                   "Follow what changes in a live source meanwhile, in at most so many passes")
-      ->type_name("PASSES");
+  add_follow_up_options(*verb, options->follow_up, options->max_passes);
   add_operate_options(*verb, *options);
   add_route_options(*verb, options->route, RouteScope::kMakes);
   verb->callback([&context, options] {
@@ -52,13 +51,14 @@ void add_clone(CLI::App& app, Context& context) {
                                   planning.places.typed_source(options->source, {}, planning.stop));
             ARROW_ASSIGN_OR_RAISE(auto target, target_of(options->target, source, planning));
             ARROW_ASSIGN_OR_RAISE(auto travel, options->route.parse());
-            const CloneRequest request{.source = std::move(source),
-                                       .target = std::move(target),
-                                       .aliases = options->aliases,
-                                       .travel = std::move(travel),
-                                       .build_index = options->index,
-                                       .follow_up = options->follow_up,
-                                       .memory_bytes = planning.memory_bytes};
+            const CloneRequest request{
+                .source = std::move(source),
+                .target = std::move(target),
+                .aliases = options->aliases,
+                .travel = std::move(travel),
+                .build_index = options->index,
+                .follow_up = passes_of(options->follow_up, options->max_passes),
+                .memory_bytes = planning.memory_bytes};
             return or_nearest_name(plan_clone(request, planning.places, planning.stop),
                                    request.source, planning.stop);
           });

@@ -18,6 +18,7 @@ void add_copy(CLI::App& app, Context& context) {
   verb->add_option("SRC", options->source_text, "Where from: a location or a file")->required();
   verb->add_option("DST", options->target_text, "Where to: a location or a file")->required();
   add_transfer_options(*verb, *options);
+  add_follow_up_options(*verb, options->follow_up, options->max_passes);
   add_reembed_options(*verb, options->reembed);
   verb->add_option("--format", options->target.format, "Format of - : json, jsonl or parquet")
       ->type_name("NAME");

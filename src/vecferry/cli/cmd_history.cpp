@@ -32,7 +32,7 @@ Result<std::unique_ptr<Journal>> open_to_read(const Context& context) {
   if (!std::filesystem::exists(std::filesystem::path(folder) / "journal.db", ignored)) {
     return nullptr;
   }
-  return Journal::open(folder);
+  return Journal::open_to_read(folder);
 }
 
 Result<int> history(const Context& context, const Output& output, size_t limit) {
@@ -56,7 +56,10 @@ Result<int> history(const Context& context, const Output& output, size_t limit) 
 Result<int> show(const Context& context, const Output& output, const std::string& id) {
   ARROW_ASSIGN_OR_RAISE(const auto journal, open_to_read(context));
   if (journal == nullptr) {
-    return fail({.kind = ErrorKind::kNotFound, .what = "no operation yet"});
+    return fail({.kind = ErrorKind::kNotFound,
+                 .what = "no operation yet",
+                 .where = "journal",
+                 .next = "`vecferry history` lists them; --journal DIR names another journal"});
   }
   ARROW_ASSIGN_OR_RAISE(const auto entry, journal->find(id));
   ARROW_ASSIGN_OR_RAISE(const auto steps, journal->steps(entry.id));

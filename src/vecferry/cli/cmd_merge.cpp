@@ -46,6 +46,9 @@ Result<MergeRequest> request_of(const MergeOptions& options, const Planning& pla
 }
 
 Result<int> merge(const Context& context, const Output& output, const MergeOptions& options) {
+  if (!options.report.empty()) {
+    ARROW_RETURN_NOT_OK(check_can_write(options.report, "name another file with --report"));
+  }
   std::optional<MergeReport> report;
   const auto make_plan = [&](const Planning& planning) -> Result<OperationPlan> {
     ARROW_ASSIGN_OR_RAISE(const auto request, request_of(options, planning));

@@ -38,12 +38,17 @@ void add_rename(CLI::App& app, Context& context) {
                                   planning.places.typed_target(options->source, planning.stop));
             ARROW_ASSIGN_OR_RAISE(auto archive, chosen_archive(context, planning.names, ""));
             ARROW_ASSIGN_OR_RAISE(auto travel, options->route.parse());
+            std::string journal;
+            if (planning.names.archive().empty()) {  // one that was named gets the backups
+              ARROW_ASSIGN_OR_RAISE(journal, journal_folder(context, planning.names));
+            }
             const RenameRequest request{.source = std::move(source),
                                         .new_name = options->new_name,
                                         .keep_alias = options->keep_alias,
                                         .backup = !options->no_backup,
                                         .archive = std::move(archive),
                                         .travel = std::move(travel),
+                                        .journal = std::move(journal),
                                         .build_index = options->index,
                                         .memory_bytes = planning.memory_bytes};
             return or_nearest_name(plan_rename(request, planning.places, planning.stop),

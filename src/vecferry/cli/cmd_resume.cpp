@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -36,7 +37,22 @@ struct UndoOptions {
   std::string id{};
   bool even_if_changed = false;
   bool dry_run = false;
+  std::string confirmed{};
 };
+
+// Undoing drops or changes what the operation made; bringing back what it dropped takes nothing.
+bool takes_away(const std::vector<StepEntry>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const StepEntry& step) {
+    return (step.kind == "load" || step.kind == "split" || step.kind == "change") &&
+           step.state != StepState::kPlanned && step.state != StepState::kUndone;
+  });
+}
+
+std::vector<std::string> locks_of(const OperationEntry& entry) {
+  const auto plan = nlohmann::json::parse(entry.plan, nullptr, false);
+  return plan.is_object() ? plan.value("locks", std::vector<std::string>())
+                          : std::vector<std::string>();
+}
 
 Result<int> undo(const Context& context, const Output& output, const UndoOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
@@ -61,6 +77,11 @@ Result<int> undo(const Context& context, const Output& output, const UndoOptions
     return kExitDone;
   }
   output.note(text);
+  ARROW_ASSIGN_OR_RAISE(const auto steps, journal->steps(entry.id));
+  if (takes_away(steps)) {
+    ARROW_RETURN_NOT_OK(
+        check_protection(context, names, locks_of(entry), options.confirmed).status());
+  }
   const auto if_changed = options.even_if_changed ? IfChanged::kLose : IfChanged::kRefuse;
   return act(context, output, names, *journal,
              [&](Workshop shop) { return undo_operation(options.id, if_changed, shop); });
@@ -88,6 +109,9 @@ void add_undo(CLI::App& app, Context& context) {
   verb->add_flag("--even-if-changed", options->even_if_changed,
                  "Also when what the operation made was written to since: that is lost");
   verb->add_flag("--dry-run", options->dry_run, "Say what would be taken back, and do nothing");
+  verb->add_option("--confirm", options->confirmed,
+                   "Name of the protected environment that this may change")
+      ->type_name("ENV");
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) {
       return undo(context, output, *options);

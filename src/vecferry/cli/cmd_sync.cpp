@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <chrono>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -27,6 +29,7 @@ struct SyncOptions : OperateOptions {
   bool once = false;
   bool both = false;
   std::string prefer{};
+  std::string report{};
 };
 
 // "30s", "5m", "1h", or seconds.
@@ -76,8 +79,22 @@ Result<OperationPlan> make_plan(const SyncOptions& options, const Planning& plan
 }
 
 Result<int> sync_once(const Context& context, const Output& output, const SyncOptions& options) {
-  return operate(context, output, options,
-                 [&](const Planning& planning) { return make_plan(options, planning); });
+  std::function<Status(const std::filesystem::path&)> write_report;
+  const auto plan = [&](const Planning& planning) -> Result<OperationPlan> {
+    ARROW_ASSIGN_OR_RAISE(auto made, make_plan(options, planning));
+    for (const auto& file : made.files) {
+      if (file.name == kConflictReportFile) {
+        write_report = file.write;
+      }
+    }
+    return made;
+  };
+  ARROW_ASSIGN_OR_RAISE(const int code, operate(context, output, options, plan));
+  if (code == kExitDone && write_report && !options.report.empty()) {
+    ARROW_RETURN_NOT_OK(write_report(options.report));
+    output.note("report in " + options.report + "\n");
+  }
+  return code;
 }
 
 Status wait(Seconds interval, const StopToken& stop) {
@@ -120,6 +137,12 @@ Status check(const SyncOptions& options) {
   if (options.both && (options.remove || options.settings)) {
     return wrong("--both removes nothing and changes no settings");
   }
+  if (!options.both && !options.report.empty()) {
+    return wrong("--report goes with --both: it tells of conflicts");
+  }
+  if (!options.report.empty()) {
+    ARROW_RETURN_NOT_OK(check_can_write(options.report, "name another file with --report"));
+  }
   if (options.once && !options.watch.empty()) {
     return wrong("--once and --watch exclude each other");
   }
@@ -143,7 +166,10 @@ void add_sync(CLI::App& app, Context& context) {
                    "Refuse to remove more than this share, or number, of points")
       ->type_name("SHARE")
       ->capture_default_str();
-  verb->add_flag("--settings", options->settings, "Build the payload indexes that DST lacks");
+  verb->add_flag(
+      "--settings", options->settings,
+      "Make the settings of DST those of SRC where they can still change: payload indexes, "
+      "index and storage parameters (asks before an index goes)");
   verb->add_option("--watch", options->watch, "Keep going, with this pause: 30s, 5m, 1h")
       ->type_name("INTERVAL");
   verb->add_flag("--once", options->once, "One pass, as without --watch: for cron");
@@ -151,6 +177,9 @@ void add_sync(CLI::App& app, Context& context) {
   verb->add_option("--prefer", options->prefer,
                    "With --both, of a point that differs: newest:FIELD, left or right")
       ->type_name("SIDE");
+  verb->add_option("--report", options->report,
+                   "With --both: write which side of each point that differed has stayed (JSON)")
+      ->type_name("FILE");
   verb->add_flag("--no-backup", options->no_backup, "Take no backup: then there is no undo");
   add_operate_options(*verb, *options);
   add_route_options(*verb, options->route, RouteScope::kMakes);

@@ -35,6 +35,7 @@ Result<int> repair(const Context& context, const Output& output, const VerifyOpt
         ARROW_ASSIGN_OR_RAISE(auto source, planning.places.typed_source(
                                                options.a, {.distance = distance}, planning.stop));
         ARROW_ASSIGN_OR_RAISE(auto target, planning.places.typed_target(options.b, planning.stop));
+        ARROW_RETURN_NOT_OK(check_changeable(target));
         ARROW_RETURN_NOT_OK(target.backend->describe(target.collection, planning.stop).status());
         const Desk desk{
             .places = planning.places, .progress = planning.progress, .stop = planning.stop};
@@ -60,6 +61,9 @@ void add_verify(CLI::App& app, Context& context) {
                  "Copy the points that B lacks or has otherwise from A to B, with undo");
   verb->add_flag("--dry-run", options->operation.dry_run,
                  "With --repair: print the plan and write nothing");
+  verb->add_option("--confirm", options->operation.confirmed,
+                   "With --repair: name of the protected environment that this may change")
+      ->type_name("ENV");
   verb->callback([&context, options] {
     context.run = [&context, options](const Output& output) {
       return options->repair ? repair(context, output, *options)

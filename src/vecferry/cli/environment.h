@@ -38,7 +38,8 @@ struct NetworkOptions {
   double max_points_per_second = 0;
   int lanes = 0;
   bool no_wait_index = false;
-  std::string key_file{};  ///< of encrypted archives
+  std::string key_file{};              ///< of encrypted archives
+  std::vector<std::string> protect{};  ///< environments that are protected, as `protect = true`
 };
 
 /// What a configuration file says.

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -46,6 +47,23 @@ std::string plan_text(const OperationPlan& plan) {
   return text + fmt::format("  way back  {}\n", plan.way_back);
 }
 
+// A plan may take long to make: who may not write the journal should not wait for it.
+Status check_journal(const std::string& folder) {
+  std::error_code error;
+  auto there = std::filesystem::absolute(folder, error);
+  while (!std::filesystem::exists(there, error) && there.has_relative_path()) {
+    there = there.parent_path();
+  }
+  if (std::filesystem::is_directory(there, error) && ::access(there.c_str(), W_OK | X_OK) == 0) {
+    return Status::OK();
+  }
+  return fail({.kind = ErrorKind::kIo,
+               .what = fmt::format("the journal cannot be written: no right to write in '{}'",
+                                   there.string()),
+               .where = folder,
+               .next = "name another folder with --journal DIR, or --dry-run to see the plan"});
+}
+
 Json end_json(const Json& receipt, const std::string& type) {
   Json json = {{"type", type}};
   for (const char* key : {"verb", "operation", "source", "target", "points", "verified", "digest",
@@ -77,20 +95,25 @@ Json nothing_json(const OperationPlan& plan, const OperateOptions& options) {
   return json;
 }
 
-// A protected environment wants its name typed, whatever else was said.
-Status check_protection(const PlaceNames& names, const OperationPlan& plan,
-                        const std::string& confirmed) {
-  for (const auto& lock : plan.locks) {
-    const std::string name = names.protecting(lock);
-    if (!plan.destructive || name.empty() || name == confirmed) {
-      continue;
-    }
-    return fail({.kind = ErrorKind::kRefused,
-                 .what = fmt::format("environment '{}' is protected", name),
-                 .where = lock,
-                 .next = fmt::format("add --confirm {} if you mean it", name)});
-  }
-  return Status::OK();
+bool has_terminal() {
+  return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
+}
+
+std::string answer_to(const std::string& question) {
+  std::cerr << question << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer;
+}
+
+// Does it take away or replace what was there before it?
+bool takes_away(const OperationPlan& plan) {
+  return plan.destructive ||
+         std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) {
+           const auto* change = std::get_if<ChangeStep>(&step);
+           return std::holds_alternative<SettingsStep>(step) ||
+                  (change != nullptr && !change->nothing_replaced);
+         });
 }
 
 std::vector<std::string> strings(const Json& json) {
@@ -106,7 +129,7 @@ bool tells_of_points(const Json& receipt) {
   const Json steps = receipt.value("steps", Json::array());
   return std::any_of(steps.begin(), steps.end(), [](const Json& step) {
     const std::string kind = step.value("kind", "");
-    return kind != "aliases" && kind != "indexes" && kind != "drop" && kind != "mark";
+    return kind != "aliases" && kind != "settings" && kind != "drop" && kind != "mark";
   });
 }
 
@@ -127,6 +150,24 @@ Result<OperationPlan> or_nearest_name(Result<OperationPlan> plan, const OpenedEn
                                       const StopToken& stop) {
   return plan.ok() ? std::move(plan)
                    : with_nearest_name(plan.status(), *end.backend, end.collection, stop);
+}
+
+Status check_can_write(const std::string& file, const std::string& next) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path path = fs::absolute(file, error);
+  const fs::path folder = path.parent_path();
+  std::string what;
+  if (fs::is_directory(path, error)) {
+    what = fmt::format("'{}' is a folder", file);
+  } else if (!fs::is_directory(folder, error)) {
+    what = fmt::format("there is no folder '{}'", folder.string());
+  } else if (::access(folder.c_str(), W_OK | X_OK) != 0 ||
+             (fs::exists(path, error) && ::access(path.c_str(), W_OK) != 0)) {
+    what = fmt::format("'{}' may not be written", file);
+  }
+  return what.empty() ? Status::OK()
+                      : fail({.kind = ErrorKind::kIo, .what = what, .where = file, .next = next});
 }
 
 Result<std::string> journal_folder(const Context& context, const PlaceNames& names) {
@@ -150,19 +191,43 @@ Result<std::string> journal_folder(const Context& context, const PlaceNames& nam
   return home + "/.local/state/vecferry";
 }
 
+Result<Consent> check_protection(const Context& context, const PlaceNames& names,
+                                 const std::vector<std::string>& addresses,
+                                 const std::string& confirmed) {
+  std::string typed = confirmed;
+  bool asked = false;
+  for (const auto& address : addresses) {
+    const std::string name = names.protecting(address);
+    if (name.empty() || name == typed) {
+      continue;
+    }
+    if (!asked && confirmed.empty() && !context.yes && has_terminal()) {
+      asked = true;
+      typed =
+          answer_to(fmt::format("environment '{}' is protected: type its name to go on: ", name));
+      if (name == typed) {
+        continue;
+      }
+    }
+    return fail({.kind = ErrorKind::kRefused,
+                 .what = fmt::format("environment '{}' is protected", name),
+                 .where = address,
+                 .next = fmt::format("add --confirm {} if you mean it", name)});
+  }
+  return asked ? Consent::kNameTyped : Consent::kNone;
+}
+
 Status ask(const Context& context, const std::string& question) {
   if (context.yes) {
     return Status::OK();
   }
-  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+  if (!has_terminal()) {
     return fail({.kind = ErrorKind::kRefused,
                  .what = "this destroys something, and there is no terminal to ask on",
                  .where = question,
                  .next = "add --yes if you mean it, or --dry-run to see the plan"});
   }
-  std::cerr << question << " [y/N] " << std::flush;
-  std::string answer;
-  std::getline(std::cin, answer);
+  const std::string answer = answer_to(question + " [y/N] ");
   if (answer == "y" || answer == "Y" || answer == "yes") {
     return Status::OK();
   }
@@ -181,6 +246,9 @@ std::string receipt_text(const Json& receipt) {
                         receipt.value("digest", ""));
   } else {
     text += '\n';
+  }
+  if (const auto removed = receipt.value("removed", uint64_t{0}); removed > 0) {
+    text += fmt::format("  removed   {} points\n", format_count(removed));
   }
   const Json counts = receipt.value("counts", Json::object());
   for (const auto& [name, count] : counts.items()) {
@@ -227,6 +295,11 @@ Result<int> operate(const Context& context, const Output& output, const OperateO
   NamedPlaces places(names, progress);
   Planning planning{.names = names, .places = places, .progress = progress, .stop = context.stop};
   ARROW_ASSIGN_OR_RAISE(planning.memory_bytes, parse_size(options.memory));
+  std::string folder;
+  if (!options.dry_run) {
+    ARROW_ASSIGN_OR_RAISE(folder, journal_folder(context, names));
+    ARROW_RETURN_NOT_OK(check_journal(folder));
+  }
   const auto planned = [&] {
     const ProgressDisplay display(output, progress);  // some plans compare first
     return make_plan(planning);
@@ -246,11 +319,13 @@ Result<int> operate(const Context& context, const Output& output, const OperateO
     return kExitDone;
   }
   output.note(plan_text(plan));
-  ARROW_RETURN_NOT_OK(check_protection(names, plan, options.confirmed));
-  if (plan.destructive) {
+  Consent consent = Consent::kNone;
+  if (takes_away(plan)) {
+    ARROW_ASSIGN_OR_RAISE(consent, check_protection(context, names, plan.locks, options.confirmed));
+  }
+  if (plan.destructive && consent == Consent::kNone) {
     ARROW_RETURN_NOT_OK(ask(context, fmt::format("{} {}?", plan.verb, plan.source)));
   }
-  ARROW_ASSIGN_OR_RAISE(const auto folder, journal_folder(context, names));
   ARROW_ASSIGN_OR_RAISE(const auto journal, Journal::open(folder));
   const auto end = [&] {
     const ProgressDisplay display(output, progress);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/opener.h"
@@ -44,6 +45,17 @@ Result<OperationPlan> or_nearest_name(Result<OperationPlan> plan, const OpenedEn
 /// The folder of the journal: --journal, the configuration's, $XDG_STATE_HOME/vecferry or
 /// ~/.local/state/vecferry.
 Result<std::string> journal_folder(const Context& context, const PlaceNames& names);
+
+enum class Consent { kNone, kNameTyped };
+
+/// A protected environment wants its name typed, whatever else was said: on the terminal, or as
+/// `confirmed`. Errors: kRefused.
+Result<Consent> check_protection(const Context& context, const PlaceNames& names,
+                                 const std::vector<std::string>& addresses,
+                                 const std::string& confirmed);
+
+/// Could a file be written there? Asked before work that would be in vain. Errors: kIo.
+Status check_can_write(const std::string& file, const std::string& next);
 
 /// Ask on the terminal. Errors: kRefused for no; without a terminal unless --yes.
 Status ask(const Context& context, const std::string& question);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <limits>
 
 namespace vecferry {
 
@@ -46,8 +47,32 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
   app.add_option("--key-file", options.key_file,
                  "File with the key of an encrypted archive (else VECFERRY_KEY)")
       ->type_name("FILE");
+  app.add_option("--protect", options.protect,
+                 "An environment that refuses destructive steps without its name typed, as with "
+                 "protect = true in vecferry.toml")
+      ->type_name("ENV")
+      ->allow_extra_args(false);
   app.add_flag("--no-wait-index", options.no_wait_index,
                "Be done when a server has the points, while it still builds its indexes");
+}
+
+void add_follow_up_options(CLI::App& verb, bool& follow_up, int& max_passes) {
+  auto* follow =
+      verb.add_flag("--follow-up", follow_up,
+                    "Follow what changes in a live source meanwhile, deletions included, "
+                    "until a pass finds nothing");
+  verb.add_option("--max-passes", max_passes,
+                  "With --follow-up: at most so many passes; says what was still moving then")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->needs(follow);
+}
+
+int passes_of(bool follow_up, int max_passes) {
+  if (!follow_up) {
+    return 0;
+  }
+  return max_passes > 0 ? max_passes : std::numeric_limits<int>::max();
 }
 
 Result<Selection> SelectionOptions::parse() const {

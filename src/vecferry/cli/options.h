@@ -45,4 +45,9 @@ Result<Distance> distance_of(const std::string& text);
 /// Errors: kUsage.
 Result<int64_t> parse_size(const std::string& text);
 
+/// `--follow-up`, `--max-passes`.
+void add_follow_up_options(CLI::App& verb, bool& follow_up, int& max_passes);
+/// How many passes they allow at most: none without `--follow-up`; else until nothing changes.
+int passes_of(bool follow_up, int max_passes);
+
 }  // namespace vecferry

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "vecferry/backends/archive/archive_backend.h"
@@ -109,6 +110,7 @@ Result<PlaceNames> PlaceNames::load(const std::string& config_file, NetworkOptio
   const std::string path = find_config(config_file);
   names.config_file_ = path;
   if (path.empty()) {
+    ARROW_RETURN_NOT_OK(names.protect());
     return names;
   }
   ARROW_ASSIGN_OR_RAISE(const auto text, read_file(path));
@@ -122,7 +124,28 @@ Result<PlaceNames> PlaceNames::load(const std::string& config_file, NetworkOptio
   if (!configuration.default_place.empty()) {
     names.default_place_ = std::move(configuration.default_place);
   }
+  ARROW_RETURN_NOT_OK(names.protect());
   return names;
+}
+
+// What --protect names.
+Status PlaceNames::protect() {
+  std::vector<std::string_view> known;
+  for (const auto& environment : environments_) {
+    known.push_back(environment.name);
+  }
+  for (const auto& name : network_.protect) {
+    const auto found = std::find(known.begin(), known.end(), name);
+    if (found == known.end()) {
+      return fail(
+          {.kind = ErrorKind::kUsage,
+           .what = fmt::format("--protect: no environment '{}'{}", name, did_you_mean(name, known)),
+           .where = config_file_.empty() ? "no vecferry.toml was found" : config_file_,
+           .next = fmt::format("add [env.{}] with its url to vecferry.toml", name)});
+    }
+    environments_[static_cast<size_t>(found - known.begin())].protect = true;
+  }
+  return Status::OK();
 }
 
 Result<std::shared_ptr<const ArchiveKey>> PlaceNames::archive_key() const {

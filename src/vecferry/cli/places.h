@@ -58,6 +58,8 @@ class PlaceNames {
   Result<QdrantOptions> server(const std::string& url) const;
 
  private:
+  Status protect();
+
   std::string config_file_{};
   std::string default_place_{};
   std::string journal_{};

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vecferry/cli/exit_code.h"
+#include "vecferry/cli/operate.h"
 #include "vecferry/ops/endpoint.h"
 #include "vecferry/ops/reembed_estimate.h"
 
@@ -21,8 +22,11 @@ std::string plan_text(const CopyPlan& plan, const std::vector<std::string>& read
   text += fmt::format("  points    {}\n", plan.expected_points
                                               ? format_count(*plan.expected_points)
                                               : std::string("known once they are read"));
-  text += fmt::format("  route     {}{}\n", to_string(plan.route.route),
-                      request.verify ? ", then read back and compare" : ", not verified");
+  text +=
+      fmt::format("  route     {}{}\n", to_string(plan.route.route),
+                  request.follow_up > 0 ? ", then follow the source until it is quiet, and compare"
+                  : request.verify      ? ", then read back and compare"
+                                        : ", not verified");
   if (!plan.route.reason.empty()) {
     text += fmt::format("  because   {}\n", plan.route.reason);
   }
@@ -144,6 +148,9 @@ void add_transfer_options(CLI::App& verb, TransferOptions& options) {
       ->type_name("SIZE")
       ->capture_default_str();
   verb.add_flag("--dry-run", options.dry_run, "Print the plan and write nothing");
+  verb.add_option("--confirm", options.confirmed,
+                  "Name of the protected environment whose points --into-existing may replace")
+      ->type_name("ENV");
 }
 
 Result<int> transfer(const Context& context, const Output& output, const std::string& verb,
@@ -174,7 +181,8 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
                       .selection = std::move(selection),
                       .into_existing = options.into_existing,
                       .verify = !options.no_verify,
-                      .strict_floats = options.strict_floats};
+                      .strict_floats = options.strict_floats,
+                      .follow_up = passes_of(options.follow_up, options.max_passes)};
   ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
   ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(options.memory));
   auto planned = plan_copy(std::move(request), context.stop);
@@ -199,6 +207,10 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
     return kExitDone;
   }
   output.note(shown_plan);
+  if (!plan.create) {
+    ARROW_ASSIGN_OR_RAISE(const auto address, address_of(names, target_text));
+    ARROW_RETURN_NOT_OK(check_protection(context, names, {address}, options.confirmed).status());
+  }
   Result<Receipt> receipt = [&] {
     const ProgressDisplay display(output, progress);
     return run_copy(plan, progress, context.stop);

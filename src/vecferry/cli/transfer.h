@@ -23,6 +23,9 @@ struct TransferOptions {
   bool no_verify = false;
   bool strict_floats = false;
   bool dry_run = false;
+  bool follow_up = false;  ///< of `copy`, with the next
+  int max_passes = 0;
+  std::string confirmed{};  ///< --confirm: name of a protected environment
 };
 
 void add_transfer_options(CLI::App& verb, TransferOptions& options);

@@ -26,6 +26,19 @@ ErrorKind kind_for(int code) {
   }
 }
 
+// What ends a path in a URI, or stands for something else there.
+std::string percent_encode_path(const std::string& path) {
+  std::string text;
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      text += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
 std::string advice_for(ErrorKind kind, const std::string& path) {
   switch (kind) {
     case ErrorKind::kCorrupt:
@@ -74,6 +87,19 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   // FULL with a write-ahead log: a commit that was answered survives a power cut.
   ARROW_RETURN_NOT_OK(database->script(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"));
+  return database;
+}
+
+Result<std::unique_ptr<Database>> Database::open_unchanging(const std::filesystem::path& file) {
+  sqlite3* handle = nullptr;
+  const std::string uri = "file:" + percent_encode_path(file.string()) + "?immutable=1";
+  const int code =
+      sqlite3_open_v2(uri.c_str(), &handle,
+                      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX, nullptr);
+  std::unique_ptr<Database> database(new Database(handle, file.string()));
+  if (code != SQLITE_OK) {
+    return database->failed(code, "open");
+  }
   return database;
 }
 

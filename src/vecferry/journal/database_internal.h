@@ -37,6 +37,8 @@ class Database {
  public:
   /// Opens or makes the file; what is committed survives a power cut.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file);
+  /// To read one that nobody can write to: no lock is taken and no file is made beside it.
+  static Result<std::unique_ptr<Database>> open_unchanging(const std::filesystem::path& file);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

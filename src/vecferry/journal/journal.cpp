@@ -157,7 +157,10 @@ Result<std::unique_ptr<Journal>> Journal::open(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (!error) {
     // Names of collections and backups of points are nobody else's business.
-    fs::permissions(folder, fs::perms::owner_all, error);
+    constexpr fs::perms kOthers = fs::perms::group_all | fs::perms::others_all;
+    if ((fs::status(folder, error).permissions() & kOthers) != fs::perms::none && !error) {
+      fs::permissions(folder, kOthers, fs::perm_options::remove, error);
+    }
   }
   if (error) {
     return system_failure(error.value(), "cannot make the journal's folder", folder.string());
@@ -165,6 +168,29 @@ Result<std::unique_ptr<Journal>> Journal::open(const fs::path& folder) {
   const fs::path file = folder / "journal.db";
   ARROW_ASSIGN_OR_RAISE(auto database, Database::open(file));
   ARROW_RETURN_NOT_OK(prepare_tables(*database, file.string()));
+  return std::unique_ptr<Journal>(new Journal(folder, std::move(database)));
+}
+
+Result<std::unique_ptr<Journal>> Journal::open_to_read(const fs::path& folder) {
+  auto journal = open(folder);
+  if (journal.ok() || kind_of(journal.status()) == ErrorKind::kCorrupt ||
+      kind_of(journal.status()) == ErrorKind::kIncompatible ||
+      kind_of(journal.status()) == ErrorKind::kConflict) {
+    return journal;
+  }
+  const fs::path file = folder / "journal.db";
+  std::error_code error;
+  if (const auto log_bytes = fs::file_size(file.string() + "-wal", error);
+      !error && log_bytes > 0) {
+    return journal;  // a process died, or is at work: what it wrote is not in the file alone
+  }
+  ARROW_ASSIGN_OR_RAISE(auto database, Database::open_unchanging(file));
+  int64_t version = 0;
+  ARROW_RETURN_NOT_OK(database->query("PRAGMA user_version", {},
+                                      [&](const SqlRow& row) { version = row.integer(0); }));
+  if (version != kVersion) {
+    return journal;
+  }
   return std::unique_ptr<Journal>(new Journal(folder, std::move(database)));
 }
 

@@ -70,6 +70,8 @@ class Journal {
  public:
   /// Open the journal in `folder`, which is made (readable by its owner only) when it is missing.
   static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& folder);
+  /// The same for who only looks; one that may not be written to is read as it is.
+  static Result<std::unique_ptr<Journal>> open_to_read(const std::filesystem::path& folder);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;

@@ -34,7 +34,8 @@ Result<OperationPlan> plan_alias(const AliasRequest& request, StopToken stop) {
   if (!alias.backend->capabilities().aliases) {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = "this place has no aliases",
-                 .where = alias.label});
+                 .where = alias.label,
+                 .next = "local:DIR places and servers have them"});
   }
   ARROW_RETURN_NOT_OK(check_collection_name(alias.collection));
   ARROW_ASSIGN_OR_RAISE(const auto aliases, alias_map(*alias.backend, stop));

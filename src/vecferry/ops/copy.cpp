@@ -131,6 +131,33 @@ Status plan_route(CopyPlan* plan, const StopToken& stop) {
       .Value(&plan->route);
 }
 
+// Following removes what the source no longer has: that must all be what this copy wrote.
+Status check_follow_up(const CopyRequest& request) {
+  if (request.follow_up == 0) {
+    return Status::OK();
+  }
+  const auto capabilities = request.target.backend->capabilities();
+  if (!capabilities.remove || !capabilities.upsert_existing) {
+    return fail({.kind = ErrorKind::kIncompatible,
+                 .what = "a file is written once: it cannot follow what changes in the source",
+                 .where = request.target.label,
+                 .next = "copy into a local:DIR place or a server, or leave out --follow-up"});
+  }
+  const char* against = request.into_existing       ? "--into-existing"
+                        : request.selection.limit   ? "--limit"
+                        : request.selection.reembed ? "--reembed"
+                        : !request.verify           ? "--no-verify"
+                                                    : nullptr;
+  if (against == nullptr) {
+    return Status::OK();
+  }
+  return fail({.kind = ErrorKind::kUsage,
+               .what = fmt::format("--follow-up and {} exclude each other", against),
+               .where = request.target.label,
+               .next = "leave one of them out; `vecferry sync` follows into a collection that "
+                       "exists"});
+}
+
 }  // namespace
 
 Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
@@ -154,6 +181,7 @@ Result<CopyPlan> plan_copy(CopyRequest request, StopToken stop) {
     ARROW_ASSIGN_OR_RAISE(exists, is_taken(request.target, stop));
   }
   ARROW_RETURN_NOT_OK(check_ends(request, exists));
+  ARROW_RETURN_NOT_OK(check_follow_up(request));
   plan.create = !target_config.has_value();
 
   plan.points = {.backend = request.source.backend,

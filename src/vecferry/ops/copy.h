@@ -24,6 +24,7 @@ struct CopyRequest {
   bool into_existing = false;  ///< write into a collection that exists
   bool verify = true;
   bool strict_floats = false;  ///< refuse payload floats that the target would round
+  int follow_up = 0;           ///< at most so many passes over what a live source changed meanwhile
   TravelWish travel{};
   CopyLimits limits{};
 };

@@ -253,6 +253,7 @@ Result<PlannedMerge> plan_merge(const MergeRequest& request, PlaceOpener& places
                                                          *spool, progress, stop));
   merge.report.decisions = std::move(spool);
   merge.plan = plan_of(request, merge, std::move(load));
+  ARROW_RETURN_NOT_OK(estimate(opened.front().end, &merge.plan, stop));
   return merge;
 }
 

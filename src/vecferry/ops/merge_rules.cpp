@@ -67,6 +67,11 @@ Result<MergeRules> parse_merge_rules(std::string_view dedupe, std::string_view o
     const size_t colon = on_conflict.find(':');
     const int place = place_of(kConflictWords, on_conflict.substr(0, colon));
     const bool newest = place == static_cast<int>(OnConflict::kNewest);
+    if (newest && (colon == std::string_view::npos || colon + 1 == on_conflict.size())) {
+      return fail({.kind = ErrorKind::kUsage,
+                   .what = "--on-conflict newest does not say by which field",
+                   .next = "name the payload field that says when: newest:updated_at"});
+    }
     if (place < 0 || newest != (colon != std::string_view::npos) ||
         colon + 1 == on_conflict.size()) {
       return no_such_word("--on-conflict", on_conflict, kConflictWords,
@@ -83,7 +88,9 @@ Result<MergeRules> parse_merge_rules(std::string_view dedupe, std::string_view o
     }
   }
   if (rules.content_key.empty()) {
-    return fail({.kind = ErrorKind::kUsage, .what = "--content-key is empty"});
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = "--content-key is empty",
+                 .next = "name the payload key of the text, such as content"});
   }
   return rules;
 }

@@ -160,6 +160,7 @@ Json receipt_of(const Opened& opened) {
   bool verified = true;
   bool any_load = false;
   std::map<std::string, uint64_t> counts;
+  uint64_t removed = 0;
   Json notes = plan.value("notes", Json::array());
   for (size_t i = 0; i < opened.steps.size(); ++i) {
     const StepFacts& facts = opened.facts[i];
@@ -168,7 +169,11 @@ Json receipt_of(const Opened& opened) {
                      {"state", to_string(opened.states[i])},
                      {"facts", to_json(facts)}});
     seconds += facts.seconds;
-    for (const auto& [name, count] : facts.counts) {
+    removed += facts.removed;
+    // Of a safety backup they tell what is new in the archive, not what was done.
+    const bool safety = std::holds_alternative<ArchiveStep>(opened.steps[i]) &&
+                        opened.entry.verb != "backup" && opened.entry.verb != "archive";
+    for (const auto& [name, count] : safety ? decltype(facts.counts)() : facts.counts) {
       counts[name] += count;
     }
     for (const auto& note : facts.notes) {
@@ -200,6 +205,7 @@ Json receipt_of(const Opened& opened) {
           {"digest_version", kDigestVersion},
           {"floats_rounded", counts.count("floats_rounded") > 0 ? counts.at("floats_rounded") : 0},
           {"counts", counts},
+          {"removed", removed},
           {"losses", plan.value("losses", Json::array())},
           {"transforms", plan.value("transforms", Json::array())},
           {"notes", std::move(notes)},
@@ -320,6 +326,31 @@ Status check_untouched(const Opened& opened, const Workshop& shop) {
   return Status::OK();
 }
 
+// Without a backup (--no-backup) what is gone stays gone: nothing of it is begun to be undone.
+Status check_way_back(const Opened& opened) {
+  for (size_t i = 0; i < opened.steps.size(); ++i) {
+    if (opened.states[i] != StepState::kDone) {
+      continue;
+    }
+    const auto* drop = std::get_if<DropStep>(&opened.steps[i]);
+    const auto* change = std::get_if<ChangeStep>(&opened.steps[i]);
+    if ((drop == nullptr || drop->backup || drop->aside) &&
+        (change == nullptr || change->backup || change->nothing_replaced)) {
+      continue;
+    }
+    return fail({.kind = ErrorKind::kRefused,
+                 .what = fmt::format("operation {} cannot be undone: {} without a backup "
+                                     "(--no-backup)",
+                                     opened.entry.id, describe(opened.steps[i])),
+                 .where = fmt::format("{} {} -> {}", opened.entry.verb, opened.entry.source,
+                                      opened.entry.target),
+                 .next = opened.entry.verb == "rename"
+                             ? "rename it back: `vecferry rename NEW OLD`"
+                             : "`vecferry archives` shows whether there is an older backup"});
+  }
+  return Status::OK();
+}
+
 Status not_now(const OperationEntry& entry, std::string_view what, std::string next) {
   return fail({.kind = ErrorKind::kUsage,
                .what = fmt::format("operation {} {}", entry.id, what),
@@ -428,6 +459,9 @@ Result<OperationEnd> undo_operation(std::string_view id, IfChanged if_changed, W
   if (opened.entry.state == OperationState::kUndone ||
       opened.entry.state == OperationState::kFailed) {
     return not_now(opened.entry, "is taken back already", "nothing is left to undo");
+  }
+  if (opened.entry.state == OperationState::kDone) {
+    ARROW_RETURN_NOT_OK(check_way_back(opened));
   }
   if (if_changed == IfChanged::kRefuse && opened.entry.state != OperationState::kUndoing) {
     ARROW_RETURN_NOT_OK(check_untouched(opened, shop));

@@ -229,7 +229,8 @@ Status estimate(const OpenedEnd& end, OperationPlan* plan, StopToken stop) {
   for (const auto& step : plan->steps) {
     const bool moves =
         std::holds_alternative<BackupStep>(step) || std::holds_alternative<ArchiveStep>(step) ||
-        std::holds_alternative<LoadStep>(step) || std::holds_alternative<SplitStep>(step);
+        std::holds_alternative<LoadStep>(step) || std::holds_alternative<SplitStep>(step) ||
+        std::holds_alternative<ChangeStep>(step);
     passes += moves ? kReadTwice : 0;
   }
   plan->bytes = static_cast<uint64_t>(share * static_cast<double>(look.bytes));

@@ -25,10 +25,14 @@ Result<OperationPlan> plan_rename(const RenameRequest& request, PlaceOpener& pla
                      .drops = {source.label}};
   say(load, &plan);
   plan.locks.push_back(source.address);
-  if (request.backup) {
+  auto* const shelf = source.backend->shelf();
+  const bool aside = request.backup && !request.journal.empty() && shelf != nullptr &&
+                     shelf->reaches(request.journal);
+  const bool backs_up = request.backup && !aside;
+  if (backs_up) {
     plan.steps.push_back(safety_backup(source, request.archive, 0));
   }
-  const std::optional<int> backup = request.backup ? std::optional(0) : std::nullopt;
+  const std::optional<int> backup = backs_up ? std::optional(0) : std::nullopt;
   const int copied = static_cast<int>(plan.steps.size());
   plan.steps.emplace_back(std::move(load.step));
   AliasStep move{.place = source.address};
@@ -42,6 +46,7 @@ Result<OperationPlan> plan_rename(const RenameRequest& request, PlaceOpener& pla
   plan.steps.emplace_back(DropStep{.target = source.address,
                                    .target_label = source.label,
                                    .backup = backup,
+                                   .aside = aside,
                                    .unchanged_since = backup.value_or(copied)});
   if (request.keep_alias) {
     plan.steps.emplace_back(
@@ -49,9 +54,10 @@ Result<OperationPlan> plan_rename(const RenameRequest& request, PlaceOpener& pla
                   .changes = {{.alias = source.collection, .collection = target.collection}},
                   .before = {{.alias = source.collection, .collection = std::nullopt}}});
   }
-  plan.way_back = request.backup ? "undo restores the old one from its backup, verified"
-                                 : "none once the old one is dropped (--no-backup); the new one "
-                                   "is renamed back";
+  plan.way_back = aside            ? "undo moves the old one's files back, index included, verified"
+                  : request.backup ? "undo restores the old one from its backup, verified"
+                                   : "none once the old one is dropped (--no-backup); the new one "
+                                     "is renamed back";
   ARROW_RETURN_NOT_OK(estimate(source, &plan, stop));
   return plan;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+
 #include "vecferry/ops/operation.h"
 #include "vecferry/ops/travel.h"
 
@@ -12,6 +14,9 @@ struct RenameRequest {
   bool backup = true;
   std::string archive{};  ///< where the backup goes; empty: a file beside the journal
   TravelWish travel{};
+  /// Folder of the journal: a place on the same file system keeps the old files there in place of a
+  /// backup. Empty: it takes a backup.
+  std::filesystem::path journal{};
   bool build_index = false;
   int64_t memory_bytes = int64_t{256} << 20;
 };

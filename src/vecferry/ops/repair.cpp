@@ -1,5 +1,7 @@
 #include "vecferry/ops/repair.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <limits>
@@ -50,6 +52,21 @@ Status remove_ids(Backend& target, const std::string& collection, const std::vec
     rest = rest.subspan(some.size());
   }
   return writer->checkpoint();
+}
+
+std::vector<std::string> to_sentences(const FollowUp& done) {
+  std::vector<std::string> sentences;
+  if (done.passes > 0) {
+    sentences.push_back(fmt::format(
+        "followed the live source in {} {}: {} points upserted, {} removed", done.passes,
+        done.passes == 1 ? "pass" : "passes", done.upserted, done.removed));
+  }
+  if (done.moving > 0) {
+    sentences.push_back(
+        fmt::format("{} points were still moving after the last pass: `vecferry sync` follows on",
+                    done.moving));
+  }
+  return sentences;
 }
 
 Result<FollowUp> follow_up(const Source& source, Backend& target, const std::string& collection,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "vecferry/pipeline/copy.h"
@@ -23,6 +24,9 @@ struct FollowUp {
   uint64_t removed = 0;
   uint64_t moving = 0;  ///< points that still differed after the last pass
 };
+
+/// What a person should know of it; nothing when nothing moved.
+std::vector<std::string> to_sentences(const FollowUp& done);
 
 /// Compare, and make `target` follow what changed in the source, until a pass finds nothing or
 /// there were `max_passes` of them. Memory: 32 bytes a point that differs.

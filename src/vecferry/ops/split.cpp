@@ -192,8 +192,9 @@ Result<Parts> parts_by_filter(const SplitRequest& request, const Source& source,
 Result<Parts> parts_by_share(const SplitRequest& request, const StopToken& stop) {
   Parts parts{.total = known_points(request.source, stop)};
   if (request.parts < 2 || static_cast<size_t>(request.parts) > kMostParts) {
-    return fail(
-        {.kind = ErrorKind::kUsage, .what = fmt::format("--parts takes 2 to {}", kMostParts)});
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = fmt::format("--parts takes 2 to {}", kMostParts),
+                 .next = "for example --parts 4"});
   }
   for (int i = 0; i < request.parts; ++i) {
     ARROW_ASSIGN_OR_RAISE(const auto name, part_name(request.name, request.source.collection,
@@ -214,11 +215,14 @@ Status check_request(const SplitRequest& request) {
                          "--parts N"});
   }
   if (request.by.empty() && request.min_size > 0) {
-    return fail({.kind = ErrorKind::kUsage, .what = "--min-size goes with --by"});
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = "--min-size goes with --by",
+                 .next = "say --by FIELD, or leave out --min-size"});
   }
   if (request.parts > 0 && !request.rest.empty()) {
-    return fail(
-        {.kind = ErrorKind::kUsage, .what = "--rest has nothing to take: shares take every point"});
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = "--rest has nothing to take: shares take every point",
+                 .next = "leave out --rest"});
   }
   return Status::OK();
 }
@@ -235,7 +239,8 @@ Status check_names(const std::vector<Part>& parts) {
     }
   }
   return parts.empty() ? fail({.kind = ErrorKind::kUsage,
-                               .what = "there is nothing to split: no point has a part"})
+                               .what = "there is nothing to split: no point has a part",
+                               .next = "`vecferry peek` shows what fields there are"})
                        : Status::OK();
 }
 
@@ -362,15 +367,16 @@ Result<OperationPlan> plan_split(const SplitRequest& asked, PlaceOpener& places,
                                                  : parts_by_share(request, stop));
   ARROW_RETURN_NOT_OK(check_names(parts.all));
 
-  OperationPlan plan{
-      .verb = "split",
-      .source = request.source.label,
-      .target = fmt::format("{} collections beside {}", parts.all.size(), request.place.label),
-      .destructive = request.drop_source,
-      .points = parts.total,
-      .notes = parts.notes,
-      .way_back = "the source is not touched; undo drops the parts",
-      .details = details_of(parts).dump()};
+  OperationPlan plan{.verb = "split",
+                     .source = request.source.label,
+                     .target = fmt::format("{} {} beside {}", parts.all.size(),
+                                           parts.all.size() == 1 ? "collection" : "collections",
+                                           request.place.label),
+                     .destructive = request.drop_source,
+                     .points = parts.total,
+                     .notes = parts.notes,
+                     .way_back = "the source is not touched; undo drops the parts",
+                     .details = details_of(parts).dump()};
   if (parts.overlap && request.drop_source) {
     return fail({.kind = ErrorKind::kIncompatible,
                  .what = "some points go into several parts, so nothing can prove that the parts "
@@ -386,6 +392,7 @@ Result<OperationPlan> plan_split(const SplitRequest& asked, PlaceOpener& places,
   if (request.drop_source) {
     ARROW_RETURN_NOT_OK(add_drop(request, stop, &plan));
   }
+  ARROW_RETURN_NOT_OK(estimate(request.source, &plan, stop));
   return plan;
 }
 

@@ -125,19 +125,6 @@ Status run(const ChangeStep& step, StepRun& run) {
   return Status::OK();
 }
 
-Status run(const IndexStep& step, StepRun& run) {
-  ARROW_ASSIGN_OR_RAISE(const auto target, run.places.open_target(step.target, false, run.stop));
-  run.progress.begin(Phase::kFinishing, 0);
-  ARROW_RETURN_NOT_OK(target.backend->finish(target.collection, step.config, run.stop));
-  VECFERRY_KILL_POINT("indexes.built");
-  run.facts.verified = true;
-  return Status::OK();
-}
-
-Status undo(const IndexStep& /*step*/, StepRun& /*run*/) {
-  return Status::OK();
-}
-
 Status undo(const ChangeStep& step, StepRun& run) {
   if (!run.facts.made) {
     return Status::OK();
@@ -155,7 +142,8 @@ Status undo(const ChangeStep& step, StepRun& run) {
   if (!step.backup) {
     return fail({.kind = ErrorKind::kRefused,
                  .what = "what was replaced or removed was not backed up (--no-backup)",
-                 .where = step.target_label});
+                 .where = step.target_label,
+                 .next = "restore it from a backup of your own, if there is one"});
   }
   const std::string backup = backup_address(run, *step.backup);
   const ChangeStep back{.source = LoadSource{.address = backup, .label = backup},

@@ -251,15 +251,8 @@ class Load {
     ARROW_ASSIGN_OR_RAISE(const auto done,
                           follow_up(source.points, *target_.backend, target_.collection, passes,
                                     limits_now(), run_.progress, run_.stop));
-    if (done.passes > 0) {
-      run_.facts.notes.push_back(
-          fmt::format("followed the live source in {} passes: {} points upserted, {} removed",
-                      done.passes, done.upserted, done.removed));
-    }
-    if (done.moving > 0) {
-      run_.facts.notes.push_back(
-          fmt::format("{} points were still moving after the last pass: `vecferry sync` follows on",
-                      done.moving));
+    for (auto& sentence : to_sentences(done)) {
+      run_.facts.notes.push_back(std::move(sentence));
     }
     ARROW_ASSIGN_OR_RAISE(run_.facts.digest, digest_of(target_, run_.progress, run_.stop));
     run_.facts.verified = done.moving == 0;

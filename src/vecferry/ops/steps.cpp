@@ -262,6 +262,7 @@ Result<Step> step_from(std::string_view kind, const Json& json) {
     return Step(DropStep{.target = json.at("target").get<std::string>(),
                          .target_label = json.at("target_label").get<std::string>(),
                          .backup = optional_from<int>(json.at("backup")),
+                         .aside = json.value("aside", false),
                          .unchanged_since = optional_from<int>(json.at("unchanged_since")),
                          .aliases = json.at("aliases").get<std::vector<std::string>>()});
   }
@@ -279,10 +280,11 @@ Result<Step> step_from(std::string_view kind, const Json& json) {
     ARROW_ASSIGN_OR_RAISE(step.config, parse_collection_config(json.at("config").dump()));
     return Step(std::move(step));
   }
-  if (kind == "indexes") {
-    IndexStep step{.target = json.at("target").get<std::string>(),
-                   .target_label = json.at("target_label").get<std::string>()};
+  if (kind == "settings") {
+    SettingsStep step{.target = json.at("target").get<std::string>(),
+                      .target_label = json.at("target_label").get<std::string>()};
     ARROW_ASSIGN_OR_RAISE(step.config, parse_collection_config(json.at("config").dump()));
+    ARROW_ASSIGN_OR_RAISE(step.before, parse_collection_config(json.at("before").dump()));
     return Step(std::move(step));
   }
   return fail({.kind = ErrorKind::kIncompatible,
@@ -313,7 +315,7 @@ std::string_view kind_of(const Step& step) {
           [](const BackupStep&) { return "backup"; }, [](const LoadStep&) { return "load"; },
           [](const AliasStep&) { return "aliases"; }, [](const DropStep&) { return "drop"; },
           [](const ChangeStep&) { return "change"; }, [](const ProofStep&) { return "proof"; },
-          [](const SplitStep&) { return "split"; }, [](const IndexStep&) { return "indexes"; },
+          [](const SplitStep&) { return "split"; }, [](const SettingsStep&) { return "settings"; },
           [](const ArchiveStep&) { return "archive"; }, [](const MarkStep&) { return "mark"; }},
       step);
 }
@@ -334,7 +336,13 @@ std::string describe(const Step& step) {
                                sources);
           },
           [](const AliasStep& aliases) { return alias_words(aliases.changes); },
-          [](const DropStep& drop) { return fmt::format("drops {}", drop.target_label); },
+          [](const DropStep& drop) {
+            return drop.aside ? fmt::format(
+                                    "takes {} out of its place once it is read again; its "
+                                    "files stay beside the journal",
+                                    drop.target_label)
+                              : fmt::format("drops {}", drop.target_label);
+          },
           [](const ChangeStep& change) {
             return change.removes_all ? fmt::format("removes all points of {}", change.target_label)
                                       : fmt::format("changes points of {}", change.target_label);
@@ -347,8 +355,8 @@ std::string describe(const Step& step) {
             return fmt::format("reads {} again: the parts are together all of it",
                                proof.whole.label);
           },
-          [](const IndexStep& indexes) {
-            return fmt::format("builds payload indexes that {} lacks", indexes.target_label);
+          [](const SettingsStep& settings) {
+            return fmt::format("changes the settings of {}", settings.target_label);
           },
           [](const ArchiveStep& archive) {
             return fmt::format("backs up {} into {}, reads it back and compares",
@@ -370,7 +378,8 @@ std::string describe_undo(const Step& step) {
                  [](const LoadStep& load) { return fmt::format("drops {}", load.target_label); },
                  [](const AliasStep& aliases) { return alias_words(aliases.before); },
                  [](const DropStep& drop) {
-                   return drop.backup
+                   return drop.aside ? fmt::format("moves the files of {} back", drop.target_label)
+                          : drop.backup
                               ? fmt::format("restores {} from its backup", drop.target_label)
                               : fmt::format("cannot restore {}: no backup was taken",
                                             drop.target_label);
@@ -382,8 +391,8 @@ std::string describe_undo(const Step& step) {
                    return fmt::format("drops the {} parts", split.parts.size());
                  },
                  [](const ProofStep& /*proof*/) { return std::string("nothing: it was a check"); },
-                 [](const IndexStep& indexes) {
-                   return fmt::format("leaves the payload indexes of {}", indexes.target_label);
+                 [](const SettingsStep& settings) {
+                   return fmt::format("gives {} the settings it had", settings.target_label);
                  },
                  [](const ArchiveStep& archive) {
                    return fmt::format("removes the backup of {} from {}", archive.source.label,
@@ -426,13 +435,15 @@ Json to_json(const Step& step) {
             return {{"target", drop.target},
                     {"target_label", drop.target_label},
                     {"backup", optional_json(drop.backup)},
+                    {"aside", drop.aside},
                     {"unchanged_since", optional_json(drop.unchanged_since)},
                     {"aliases", drop.aliases}};
           },
-          [](const IndexStep& indexes) -> Json {
-            return {{"target", indexes.target},
-                    {"target_label", indexes.target_label},
-                    {"config", Json::parse(to_json(indexes.config))}};
+          [](const SettingsStep& settings) -> Json {
+            return {{"target", settings.target},
+                    {"target_label", settings.target_label},
+                    {"config", Json::parse(to_json(settings.config))},
+                    {"before", Json::parse(to_json(settings.before))}};
           },
           [](const ChangeStep& change) -> Json {
             return {{"source", change.source ? source_json(*change.source) : Json(nullptr)},

@@ -99,11 +99,13 @@ struct AliasStep {
   std::vector<AliasChange> before{};  ///< the same aliases as they were
 };
 
-/// A collection goes. Undone: it is restored from the backup, with its aliases.
+/// A collection goes. Undone: it is restored from the backup, or its files are moved back, with its
+/// aliases.
 struct DropStep {
   std::string target{};
   std::string target_label{};
-  std::optional<int> backup{};           ///< step that backed it up; none: no way back
+  std::optional<int> backup{};  ///< step that backed it up; none: no way back, or `aside`
+  bool aside = false;           ///< not dropped: its files are kept in the operation's folder
   std::optional<int> unchanged_since{};  ///< step whose digest it must still have
   std::vector<std::string> aliases{};    ///< that go with it
 };
@@ -153,18 +155,19 @@ struct SplitStep {
   int64_t memory_bytes = int64_t{256} << 20;
 };
 
-/// Payload indexes that a collection lacks are built. They stay when it is undone: they change no
-/// answer.
-struct IndexStep {
+/// Settings of a collection that exists become others: payload indexes are built and dropped,
+/// parameters set. Undone: as they were, but for what a server cannot forget.
+struct SettingsStep {
   std::string target{};
   std::string target_label{};
-  CollectionConfig config{};  ///< with those indexes
+  CollectionConfig config{};  ///< as it is to be
+  CollectionConfig before{};  ///< as it was
 };
 
 using Step = std::variant<BackupStep, ArchiveStep, LoadStep, AliasStep, DropStep, ChangeStep,
-                          ProofStep, IndexStep, SplitStep, MarkStep>;
+                          ProofStep, SettingsStep, SplitStep, MarkStep>;
 
-/// "backup", "archive", "load", "aliases", "drop", "change", "proof", "indexes", "split", "mark".
+/// "backup", "archive", "load", "aliases", "drop", "change", "proof", "settings", "split", "mark".
 std::string_view kind_of(const Step& step);
 /// What it does, for plans: "copies a to b".
 std::string describe(const Step& step);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "vecferry/model/settings_change.h"
 #include "vecferry/ops/plan_load.h"
 #include "vecferry/ops/step_run_internal.h"
 #include "vecferry/ops/sync_sides_internal.h"
@@ -26,6 +27,7 @@ Result<OperationPlan> plan_first(const SyncRequest& request, LoadSource source, 
                      .way_back = "undo drops the target"};
   say(load, &plan);
   plan.steps.emplace_back(std::move(load.step));
+  ARROW_RETURN_NOT_OK(estimate(request.source, &plan, desk.stop));
   return plan;
 }
 
@@ -42,39 +44,54 @@ Status check_limit(const SyncRequest& request, const Comparison& found) {
                .next = "if that is meant, raise --max-delete (a share like 50%, or a number)"});
 }
 
+// Payload indexes that go are something taken away: it asks first.
+void say_lost_indexes(const CollectionConfig& before, const CollectionConfig& after,
+                      const OpenedEnd& target, OperationPlan* plan) {
+  for (const auto& index : before.payload_indexes) {
+    if (std::find(after.payload_indexes.begin(), after.payload_indexes.end(), index) ==
+        after.payload_indexes.end()) {
+      plan->drops.push_back(fmt::format("payload index {} of {}", index.path, target.label));
+      plan->destructive = true;
+    }
+  }
+}
+
 Status add_settings(const SyncRequest& request, const Direction& direction, OperationPlan* plan) {
-  const auto differences = config_differences(direction.opened.config, direction.target_config);
+  const CollectionConfig& source = direction.opened.config;
+  const CollectionConfig& target = direction.target_config;
+  const auto differences = config_differences(source, target);
   for (const auto& difference : differences) {
     plan->notes.push_back("setting differs: " + difference);
   }
   if (differences.empty()) {
     return Status::OK();
   }
-  CollectionConfig wanted = direction.target_config;
-  wanted.payload_indexes.clear();
-  for (const auto& index : direction.opened.config.payload_indexes) {
-    const auto& there = direction.target_config.payload_indexes;
-    if (std::find(there.begin(), there.end(), index) == there.end()) {
-      wanted.payload_indexes.push_back(index);
-    }
-  }
   if (!request.settings) {
-    plan->notes.push_back(
-        "settings stay as they are; --settings builds payload indexes that are "
-        "missing");
+    plan->notes.push_back("settings stay as they are; --settings makes them those of the source");
     return Status::OK();
   }
-  if (wanted.payload_indexes.empty()) {
-    plan->notes.push_back(
-        "the settings that differ cannot be changed in place: copy into a new "
-        "collection");
+  if (!request.target.backend->capabilities().changes_settings) {
+    plan->notes.push_back("this place does not change the settings of what is there");
     return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(auto wanted, with_settings_of(target, source));
+  for (const auto& left : config_differences(source, wanted)) {
+    plan->notes.push_back(
+        "cannot be changed in place, `vecferry copy` into a new collection does: " + left);
   }
   wanted.aliases.clear();
-  plan->steps.emplace_back(IndexStep{.target = request.target.address,
-                                     .target_label = request.target.label,
-                                     .config = std::move(wanted)});
+  CollectionConfig before = target;
+  before.aliases.clear();
+  if (config_differences(wanted, before).empty()) {
+    return Status::OK();
+  }
+  say_lost_indexes(before, wanted, request.target, plan);
+  plan->steps.emplace_back(SettingsStep{.target = request.target.address,
+                                        .target_label = request.target.label,
+                                        .config = std::move(wanted),
+                                        .before = std::move(before)});
   plan->locks.push_back(request.target.address);
+  plan->writes.push_back(fmt::format("{}: settings", request.target.label));
   return Status::OK();
 }
 
@@ -109,7 +126,8 @@ Result<OperationPlan> plan_sync(const SyncRequest& request, Desk desk) {
   if (request.source.address == request.target.address) {
     return fail({.kind = ErrorKind::kUsage,
                  .what = "source and target are the same",
-                 .where = request.target.label});
+                 .where = request.target.label,
+                 .next = "name another collection to change"});
   }
   ARROW_ASSIGN_OR_RAISE(const auto there, find_collection(request.target, desk.stop));
   const bool abandoned =
@@ -154,6 +172,7 @@ Result<OperationPlan> plan_sync(const SyncRequest& request, Desk desk) {
     add_changes(direction, std::move(changes), request.backup, request.memory_bytes, &plan);
   }
   ARROW_RETURN_NOT_OK(add_settings(request, direction, &plan));
+  ARROW_RETURN_NOT_OK(estimate(request.source, &plan, desk.stop));
   return plan;
 }
 

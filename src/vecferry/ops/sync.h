@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "vecferry/ops/operation.h"
 #include "vecferry/ops/travel.h"
@@ -17,6 +18,10 @@ struct DeleteLimit {
 /// "10%", "500". Errors: kUsage.
 Result<DeleteLimit> parse_delete_limit(const std::string& text);
 
+/// Can points of what is there be replaced and removed? Errors: kIncompatible for files and
+/// archives.
+Status check_changeable(const OpenedEnd& end);
+
 struct SyncRequest {
   std::string verb = "sync";
   OpenedEnd source{};
@@ -24,7 +29,7 @@ struct SyncRequest {
   OpenedEnd target{};
   bool remove = false;  ///< points that only the target has are removed
   DeleteLimit limit{};
-  bool settings = false;  ///< payload indexes that the target lacks are built
+  bool settings = false;  ///< those of the target become the source's, where they still can
   bool backup = true;     ///< of what is replaced or removed
   TravelWish travel{};
   int64_t memory_bytes = int64_t{256} << 20;
@@ -54,6 +59,9 @@ struct TwoWayRequest {
   bool backup = true;
   int64_t memory_bytes = int64_t{256} << 20;
 };
+
+/// The planned file with what became of each conflict.
+inline constexpr std::string_view kConflictReportFile = "conflicts.json";
 
 /// Bring both sides to the same points: what one lacks comes from the other; where both have a
 /// point and differ, the preferred one stays (with `newest` on a tie, or where neither says when,

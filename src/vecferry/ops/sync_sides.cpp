@@ -8,6 +8,7 @@
 #include "vecferry/ops/id_file.h"
 #include "vecferry/ops/plan_load.h"
 #include "vecferry/ops/step_run_internal.h"
+#include "vecferry/ops/sync.h"
 #include "vecferry/ops/sync_sides_internal.h"
 #include "vecferry/ops/vector_fit.h"
 
@@ -32,7 +33,20 @@ Ids merged(const Ids& a, const Ids& b) {
   return all;
 }
 
+Status check_changeable(const OpenedEnd& end) {
+  const auto can = end.backend->capabilities();
+  if (can.writable && can.many_collections && can.remove && can.upsert_existing) {
+    return Status::OK();
+  }
+  return fail({.kind = ErrorKind::kIncompatible,
+               .what = "points of a file or an archive are not changed in place",
+               .where = end.label,
+               .next = "name a collection of a local:DIR place or of a server; `vecferry copy` "
+                       "writes files, `vecferry backup` archives"});
+}
+
 Result<Direction> open_direction(const LoadSource& from, const OpenedEnd& to, Desk desk) {
+  ARROW_RETURN_NOT_OK(check_changeable(to));
   Direction direction{.from = from, .to = to};
   ARROW_ASSIGN_OR_RAISE(direction.opened, open_load_source(from, {}, desk.places, desk.stop));
   ARROW_ASSIGN_OR_RAISE(direction.target_config, to.backend->describe(to.collection, desk.stop));

@@ -112,7 +112,8 @@ Result<Verdict> judge(const TwoWayRequest& request, const Ids& conflicts, const 
                    .what = fmt::format("'{}' of point {} is a date on one side and a number on the "
                                        "other",
                                        field, to_string(id)),
-                   .where = request.left.label + " and " + request.right.label});
+                   .where = request.left.label + " and " + request.right.label,
+                   .next = "choose another field for --prefer newest:FIELD, or left or right"});
     }
     const bool right_is_newer =
         r != right.end() && (l == left.end() || r->second.value > l->second.value);
@@ -153,10 +154,19 @@ Result<Preference> parse_preference(const std::string& text) {
     return preference;
   }
   return fail({.kind = ErrorKind::kUsage,
-               .what = fmt::format("--prefer takes left, right or newest:FIELD, got '{}'", text)});
+               .what = fmt::format("--prefer takes left, right or newest:FIELD, got '{}'", text),
+               .next = "for example --prefer newest:updated_at"});
 }
 
 Result<OperationPlan> plan_two_way(const TwoWayRequest& request, Desk desk) {
+  ARROW_RETURN_NOT_OK(check_changeable(request.left));
+  ARROW_RETURN_NOT_OK(check_changeable(request.right));
+  if (request.left.address == request.right.address) {
+    return fail({.kind = ErrorKind::kUsage,
+                 .what = "both sides are the same collection",
+                 .where = request.right.label,
+                 .next = "name another one"});
+  }
   ARROW_ASSIGN_OR_RAISE(const auto to_right,
                         open_direction(whole_source(request.left), request.right, desk));
   ARROW_ASSIGN_OR_RAISE(const auto to_left,
@@ -178,12 +188,12 @@ Result<OperationPlan> plan_two_way(const TwoWayRequest& request, Desk desk) {
                       {"left_wins", verdict.left_wins.size()},
                       {"right_wins", verdict.right_wins.size()}}
                      .dump();
+  plan.files.push_back(
+      {.name = std::string(kConflictReportFile),
+       .write = [report = conflict_report(request, verdict)](const std::filesystem::path& path) {
+         return write_durably(path, report);
+       }});
   if (found.different > 0) {
-    plan.files.push_back(
-        {.name = "conflicts.json",
-         .write = [report = conflict_report(request, verdict)](const std::filesystem::path& path) {
-           return write_durably(path, report);
-         }});
     plan.notes.push_back(
         fmt::format("{} points differ on both sides; which one stays is in conflicts.json of the "
                     "operation (`vecferry show`)",
@@ -197,6 +207,7 @@ Result<OperationPlan> plan_two_way(const TwoWayRequest& request, Desk desk) {
   if (!left.empty()) {
     add_changes(to_left, std::move(left), request.backup, request.memory_bytes, &plan);
   }
+  ARROW_RETURN_NOT_OK(estimate(request.left, &plan, desk.stop));
   return plan;
 }
 

@@ -50,6 +50,11 @@ struct CreatePlan {
 Result<CreatePlan> plan_create(const CollectionConfig& config, const Features& features,
                                const CreateOptions& options = {});
 
+/// The body of PATCH /collections/{c} that makes `current` settings the `wanted` ones; empty when
+/// nothing differs. What PATCH cannot change must be the same in both (`with_settings_of`).
+/// Errors: kCorrupt.
+Result<std::string> patch_body(const CollectionConfig& current, const CollectionConfig& wanted);
+
 struct AliasAction {
   std::string alias{};
   std::optional<std::string> collection{};  ///< none: remove the alias

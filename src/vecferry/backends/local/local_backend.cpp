@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "vecferry/backends/local/local_shelf.h"
 #include "vecferry/backends/local/points_io_internal.h"
 #include "vecferry/model/canonical_payload.h"
 
@@ -15,10 +16,11 @@ constexpr int kSamplesPerPart = 256;
 class LocalBackend : public Backend {
  public:
   LocalBackend(std::shared_ptr<local::LocalPlace> place, LocalOptions options)
-      : place_(std::move(place)), options_(std::move(options)) {}
+      : place_(std::move(place)), options_(std::move(options)), shelf_(*place_) {}
 
   Capabilities capabilities() const override {
-    return {.duplicates = true,
+    return {.changes_settings = true,
+            .duplicates = true,
             .normalises_cosine = true,
             .rounds_payload_floats = true,
             .max_payload_depth = kMaxPayloadDepth};
@@ -29,7 +31,10 @@ class LocalBackend : public Backend {
     ARROW_ASSIGN_OR_RAISE(auto names, place_->layout().collections());
     std::vector<CollectionSummary> summaries;
     for (auto& name : names) {
-      const auto points_count = place_->points_count(name);
+      auto points_count = place_->points_count(name);
+      if (!points_count) {  // written to since it was finished
+        points_count = count_now(name);
+      }
       summaries.push_back({.name = std::move(name), .points_count = points_count});
     }
     return summaries;
@@ -74,6 +79,13 @@ class LocalBackend : public Backend {
     return place_->finish(collection, config, options_, stop);
   }
 
+  Status change_settings(std::string_view name, const CollectionConfig& config,
+                         StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto collection, place_->resolve(name));
+    ARROW_RETURN_NOT_OK(poll(stop));
+    return place_->change_settings(collection, config, stop);
+  }
+
   Status change_aliases(std::span<const AliasChange> changes, StopToken stop) override {
     ARROW_RETURN_NOT_OK(poll(stop));
     return place_->change_aliases(changes);
@@ -113,9 +125,22 @@ class LocalBackend : public Backend {
     return local::make_writer(place_, std::move(collection), std::move(stop));
   }
 
+  Shelf* shelf() override { return &shelf_; }
+
  private:
+  // None when somebody else has the place open.
+  std::optional<uint64_t> count_now(const std::string& name) {
+    const auto shard = place_->shard(name);
+    if (!shard.ok()) {
+      return std::nullopt;
+    }
+    const auto points = (*shard)->count(nullptr);
+    return points.ok() ? std::optional(*points) : std::nullopt;
+  }
+
   std::shared_ptr<local::LocalPlace> place_;
   LocalOptions options_;
+  local::LocalShelf shelf_;
 };
 
 }  // namespace

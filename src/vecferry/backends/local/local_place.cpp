@@ -14,6 +14,7 @@
 #include "vecferry/backends/local/copy_tree.h"
 #include "vecferry/base/kill_point.h"
 #include "vecferry/base/log.h"
+#include "vecferry/model/settings_change.h"
 
 namespace vecferry::local {
 namespace {
@@ -443,11 +444,45 @@ Status LocalPlace::publish(const CollectionRecord& record) {
   return Status::OK();
 }
 
+Status LocalPlace::change_settings(std::string_view collection, const CollectionConfig& config,
+                                   const StopToken& stop) {
+  const std::lock_guard guard(mutex_);
+  ARROW_RETURN_NOT_OK(lock_to_write());
+  ARROW_ASSIGN_OR_RAISE(auto record, layout_.read_record(collection));
+  ARROW_ASSIGN_OR_RAISE(const auto wanted, with_settings_of(record.config, config));
+  ARROW_ASSIGN_OR_RAISE(const Open* opened, open(collection));
+  const auto has = [](const std::vector<PayloadIndex>& indexes, const PayloadIndex& index) {
+    return std::find(indexes.begin(), indexes.end(), index) != indexes.end();
+  };
+  const auto change = [&]() -> Status {
+    for (const auto& index : record.config.payload_indexes) {
+      if (!has(wanted.payload_indexes, index)) {
+        ARROW_RETURN_NOT_OK(poll(stop));
+        ARROW_RETURN_NOT_OK(opened->shard->delete_index(index.path));
+      }
+    }
+    for (const auto& index : wanted.payload_indexes) {
+      if (!has(record.config.payload_indexes, index)) {
+        ARROW_RETURN_NOT_OK(poll(stop));
+        ARROW_RETURN_NOT_OK(check_space(0));
+        ARROW_RETURN_NOT_OK(opened->shard->create_index(index));
+      }
+    }
+    return opened->shard->flush();
+  };
+  ARROW_RETURN_NOT_OK(at(collection, change()));
+  VECFERRY_KILL_POINT("local.settings_changing");
+  record.config = wanted;
+  record.config.aliases.clear();
+  ARROW_RETURN_NOT_OK(layout_.write_record(record));
+  return close(collection);
+}
+
 Status LocalPlace::drop(std::string_view collection) {
   const std::lock_guard guard(mutex_);
   ARROW_RETURN_NOT_OK(layout_.check_exists());
   ARROW_RETURN_NOT_OK(lock_to_write());
-  ARROW_ASSIGN_OR_RAISE(auto aliases, layout_.read_aliases());
+  ARROW_ASSIGN_OR_RAISE(const auto aliases, layout_.read_aliases());
   std::error_code ignored;
   if (!fs::exists(layout_.folder(collection), ignored)) {
     if (const auto alias = aliases.find(collection); alias != aliases.end()) {
@@ -467,13 +502,41 @@ Status LocalPlace::drop(std::string_view collection) {
   }
   ARROW_ASSIGN_OR_RAISE(const fs::path hidden, layout_.hide_folder(collection));
   VECFERRY_KILL_POINT("local.hidden");
-  const size_t before = aliases.size();
-  std::erase_if(aliases, [&](const auto& alias) { return alias.second == collection; });
-  if (aliases.size() != before) {
-    ARROW_RETURN_NOT_OK(layout_.write_aliases(aliases));
-  }
+  ARROW_RETURN_NOT_OK(write_aliases_without(collection, aliases));
   VECFERRY_KILL_POINT("local.unaliased");
   remove_folder(hidden);
+  return Status::OK();
+}
+
+// `aliases` as they were read while the collection was there: afterwards its own are not told.
+Status LocalPlace::write_aliases_without(std::string_view collection, Aliases aliases) {
+  const size_t before = aliases.size();
+  std::erase_if(aliases, [&](const auto& alias) { return alias.second == collection; });
+  return aliases.size() == before ? Status::OK() : layout_.write_aliases(aliases);
+}
+
+Status LocalPlace::give_away(std::string_view collection,
+                             const std::function<Status(const fs::path& folder)>& move) {
+  const std::lock_guard guard(mutex_);
+  ARROW_RETURN_NOT_OK(lock_to_write());
+  if (!layout_.finished(collection)) {
+    ARROW_ASSIGN_OR_RAISE(const auto names, layout_.collections());
+    return no_collection(collection, layout_.dir(), names);
+  }
+  ARROW_RETURN_NOT_OK(close(collection));
+  ARROW_ASSIGN_OR_RAISE(auto aliases, layout_.read_aliases());
+  ARROW_RETURN_NOT_OK(move(layout_.folder(collection)));
+  VECFERRY_KILL_POINT("local.given_away");
+  return write_aliases_without(collection, std::move(aliases));
+}
+
+Status LocalPlace::take_in(std::string_view collection,
+                           const std::function<Status(const fs::path& folder)>& move) {
+  const std::lock_guard guard(mutex_);
+  ARROW_RETURN_NOT_OK(lock_to_write());
+  ARROW_RETURN_NOT_OK(check_new_name(collection));
+  ARROW_RETURN_NOT_OK(move(layout_.folder(collection)));
+  VECFERRY_KILL_POINT("local.taken_in");
   return Status::OK();
 }
 

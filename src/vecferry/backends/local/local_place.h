@@ -56,7 +56,17 @@ class LocalPlace {
   bool is_loading(std::string_view collection) const;
   Status finish(std::string_view collection, const CollectionConfig& config,
                 const LocalOptions& options, const StopToken& stop);
+  /// Payload indexes are built and dropped; other parameters hold from the next opening, and shape
+  /// the vector index when it is built next.
+  Status change_settings(std::string_view collection, const CollectionConfig& config,
+                         const StopToken& stop);
   Status drop(std::string_view collection);
+  /// A finished collection's folder, closed, leaves by `move`, its aliases with it.
+  Status give_away(std::string_view collection,
+                   const std::function<Status(const fs::path& folder)>& move);
+  /// One that `move` brings in. Errors: kExists.
+  Status take_in(std::string_view collection,
+                 const std::function<Status(const fs::path& folder)>& move);
   Status change_aliases(std::span<const AliasChange> changes);
 
   /// Take the lock now and keep it; for a server, which answers for all collections. A missing
@@ -90,6 +100,7 @@ class LocalPlace {
   Status close(std::string_view collection);
   Status check_new_name(std::string_view collection) const;
   Status publish(const CollectionRecord& record);
+  Status write_aliases_without(std::string_view collection, Aliases aliases);
 
   const PlaceLayout layout_;
   mutable std::mutex mutex_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "vecferry/backends/memory/memory_collection_internal.h"
+#include "vecferry/model/settings_change.h"
 
 namespace vecferry {
 namespace {
@@ -126,6 +127,18 @@ class MemoryBackend : public Backend {
       set_config(config, collection.get());
     }
     collection->finished = true;
+    return Status::OK();
+  }
+
+  Status change_settings(std::string_view name, const CollectionConfig& config,
+                         StopToken stop) override {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    if (!state_.capabilities.changes_settings) {
+      return refuse("settings are not changed");
+    }
+    const std::lock_guard lock(state_.mutex);
+    ARROW_ASSIGN_OR_RAISE(const auto collection, find(name));
+    ARROW_ASSIGN_OR_RAISE(collection->config, with_settings_of(collection->config, config));
     return Status::OK();
   }
 

@@ -11,7 +11,7 @@ struct MemoryOptions {
   /// What it claims; whatever is not claimed it refuses, so that tests can have a place that lacks
   /// something. It does not imitate an engine: `normalises_cosine` and `rounds_payload_floats`
   /// are told to callers, and points are kept as they come.
-  Capabilities capabilities{.shard_keys = true};
+  Capabilities capabilities{.changes_settings = true, .shard_keys = true};
 };
 
 /// A reader sees the collection as it was when the reader was opened. A collection that is not

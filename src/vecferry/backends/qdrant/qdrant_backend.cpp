@@ -43,7 +43,8 @@ class QdrantBackend : public Backend {
 
   Capabilities capabilities() const override {
     const int lanes = connection_->options().lanes;
-    return {.shard_keys = can_have_shard_keys_,
+    return {.changes_settings = true,
+            .shard_keys = can_have_shard_keys_,
             .live = true,
             .non_finite = connection_->uses_grpc(),
             .normalises_cosine = true,
@@ -176,6 +177,12 @@ class QdrantBackend : public Backend {
     const std::lock_guard lock(mutex_);
     made_here_.erase(std::string(name));
     return Status::OK();
+  }
+
+  Status change_settings(std::string_view name, const CollectionConfig& config,
+                         StopToken stop) override {
+    const ForgetAfter forget(*known_);
+    return change_collection(*connection_, name, config, stop);
   }
 
   Result<std::string> unready(std::string_view name, StopToken stop) override {

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "vecferry/backends/qdrant/settings_internal.h"
 #include "vecferry/backends/qdrant/wait_ready_internal.h"
+#include "vecferry/base/percent.h"
+#include "vecferry/model/settings_change.h"
 
 namespace vecferry::remote {
 namespace {
@@ -274,6 +277,38 @@ Result<bool> take_over_load(const Connection& connection, std::string_view name,
   ARROW_ASSIGN_OR_RAISE(const auto now, facts_of(connection, name, stop));
   return now.unfinished && now.unfinished->load_id == load.load_id &&
          now.unfinished->owner == load.owner;
+}
+
+Status change_collection(const Connection& connection, std::string_view name,
+                         const CollectionConfig& config, const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(const auto facts, facts_of(connection, name, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto wanted, with_settings_of(facts.config, config));
+  const auto in = [](const std::vector<PayloadIndex>& indexes, const PayloadIndex& index) {
+    return std::find(indexes.begin(), indexes.end(), index) != indexes.end();
+  };
+  for (const auto& index : facts.config.payload_indexes) {
+    if (in(wanted.payload_indexes, index)) {
+      continue;
+    }
+    ARROW_RETURN_NOT_OK(connection
+                            .rest({.method = "DELETE",
+                                   .path = collection_path(name) + "/index/" +
+                                           percent_encode(index.path) + "?wait=true",
+                                   .timeout = kSettingTimeout},
+                                  stop)
+                            .status());
+  }
+  CollectionConfig missing = wanted;
+  std::erase_if(missing.payload_indexes,
+                [&](const auto& index) { return in(facts.config.payload_indexes, index); });
+  ARROW_ASSIGN_OR_RAISE(const auto plan, wire::plan_create(missing, connection.features(), {}));
+  ARROW_RETURN_NOT_OK(add_indexes(connection, name, plan, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto body, wire::patch_body(facts.config, wanted));
+  if (!body.empty()) {
+    ARROW_RETURN_NOT_OK(update(connection, name, body, stop));
+  }
+  return connection.options().wait_for_index ? wait_until_ready(connection, name, stop)
+                                             : Status::OK();
 }
 
 Status finish_collection(const Connection& connection, std::string_view name,

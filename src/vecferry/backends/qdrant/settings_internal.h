@@ -56,6 +56,10 @@ Status create_collection(const Connection& connection, std::string_view name,
 Result<bool> take_over_load(const Connection& connection, std::string_view name,
                             const StopToken& stop);
 
+/// Payload indexes built and dropped, parameters patched; waits until the server is ready.
+Status change_collection(const Connection& connection, std::string_view name,
+                         const CollectionConfig& config, const StopToken& stop);
+
 /// Payload indexes, the wanted thresholds, waiting until the server is ready; then the mark goes.
 /// May be repeated after any failure.
 Status finish_collection(const Connection& connection, std::string_view name,
