@@ -57,19 +57,19 @@ class Case:
 CASES = {
     "tiny": Case("500 points", 500, 384),
     "small": Case("5,000 points", 5_000, 384),
-    "plain": Case("large, not indexed", 100_000, 384),
-    "indexed": Case("large, indexed", 40_000, 384, indexed=2, hnsw=True),
-    "wide": Case("wide, not indexed", 20_000, 1536),
-    "wide-indexed": Case("wide, indexed", 8_000, 1536, hnsw=True),
+    "plain": Case("large, not indexed", 60_000, 384),
+    "indexed": Case("large, indexed", 16_000, 384, indexed=2, hnsw=True),
+    "wide": Case("wide, not indexed", 12_000, 1536),
+    "wide-indexed": Case("wide, indexed", 5_000, 1536, hnsw=True),
     "fields": Case("30 payload fields, 10 indexed", 60_000, 64, fields=30, indexed=10),
     "texts": Case("8 KB of text a point", 10_000, 128, text=8_000),
-    "shards": Case("6 shards, indexed", 60_000, 256, shards=6, hnsw=True),
+    "shards": Case("6 shards, indexed", 60_000, 512, shards=6, hnsw=True),
     "shards-plain": Case("6 shards, not indexed", 60_000, 256, shards=6),
-    "no-right": Case("no right to snapshots, indexed", 30_000, 384, hnsw=True, look_only=True),
+    "no-right": Case("no right to snapshots, indexed", 16_000, 384, hnsw=True, look_only=True),
     "no-right-plain": Case("no right to snapshots, not indexed", 60_000, 256, look_only=True),
     "slow-source": Case("source behind 80 Mbit/s", 20_000, 384, slow="source"),
     "slow-target": Case("target behind 80 Mbit/s", 20_000, 384, slow="target"),
-    "slow-indexed": Case("source behind 80 Mbit/s, indexed", 30_000, 384, hnsw=True, slow="source"),
+    "slow-indexed": Case("source behind 80 Mbit/s, indexed", 16_000, 384, hnsw=True, slow="source"),
 }  # fmt: skip
 
 

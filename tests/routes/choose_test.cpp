@@ -188,7 +188,7 @@ TEST(Choose, EachShardOfAServersFilesHasItsPrice) {
   auto facts = large();
   const double one = of(pick(facts), Route::kNative).seconds;
   facts.shards = 6;
-  EXPECT_GT(of(pick(facts), Route::kNative).seconds, one + 5 * 0.1);
+  EXPECT_GT(of(pick(facts), Route::kNative).seconds, one + 5 * 0.05);
 }
 
 TEST(Choose, FilesAreReadOrStreamedButNeverShipped) {

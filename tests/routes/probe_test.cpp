@@ -314,6 +314,7 @@ TEST(Probe, OfServersFindsTheirTimesAndRights) {
   EXPECT_GT(facts.target_round_trip, 0);
   EXPECT_NEAR(facts.vector_bytes, 512, 64);
   EXPECT_DOUBLE_EQ(facts.payload_bytes, 16);
+  EXPECT_TRUE(facts.one_machine);
   EXPECT_TRUE(facts.why_not(Route::kNative).ok()) << facts.why_not(Route::kNative);
   EXPECT_TRUE(facts.why_not(Route::kEngineRead).ok()) << facts.why_not(Route::kEngineRead);
 

@@ -182,7 +182,7 @@ class Bench {
                           .from = source_.collection,
                           .target = request_.target.backend,
                           .config = plan.target_config,
-                          .whole = plan.points.transforms.empty() && plan.losses.empty(),
+                          .whole = plan.losses.empty(),
                           .index = request_.travel.index,
                           .points = report_.points,
                           .spool = request_.travel.spool,

@@ -20,20 +20,22 @@ struct Work {
 };
 constexpr Work kScrollServer{1.5e-6, 1.5e-9, 8e-9};  // a page of a server, asked for over gRPC
 constexpr Work kDecode{0.5e-6, 0.5e-9, 4e-9};        // and made a batch, with its digests
-constexpr Work kUpsertServer{6e-6, 3e-9, 20e-9};     // a server stores a batch, with `wait`
+constexpr Work kUpsertServer{6e-6, 4.5e-9, 20e-9};   // a server stores a batch, with `wait`
 constexpr Work kScanEngine{1.2e-6, 0.6e-9, 2e-9};    // a page of the embedded engine
 constexpr Work kUpsertEngine{2e-6, 1e-9, 6e-9};      // it stores a batch, without a log
 constexpr Work kWriteFile{0.5e-6, 2.3e-9, 2.3e-9};   // Parquet or a local collection
 
 // A shard snapshot by its bytes: packed and sent, taken and put in place, unpacked here.
-constexpr double kPackByte = 1.2e-9;
-constexpr double kRecoverByte = 3e-9;
+constexpr double kPackByte = 1e-9;
+constexpr double kRecoverByte = 2.4e-9;
 constexpr double kUnpackByte = 2e-9;
 // What a shard costs whatever is in it: settings, locks, a log, files.
-constexpr double kPackShard = 0.06;
-constexpr double kRecoverShard = 0.25;
-constexpr double kOpenShard = 0.08;
-constexpr double kBuildShard = 0.25;
+constexpr double kPackShard = 0.02;
+constexpr double kRecoverShard = 0.06;
+constexpr double kOpenShard = 0.03;
+constexpr double kBuildShard = 0.1;
+// A collection is made and finished, whatever the way.
+constexpr double kMakeCollection = 0.08;
 // A streamed page that asks for nothing but settings: create, finish, plan the ranges.
 constexpr double kRequestsOfCopy = 14;
 
@@ -42,7 +44,7 @@ constexpr double kGraphBytes = 120;
 constexpr double kTrackerBytes = 21;     // ids and versions of a point
 constexpr double kPackedPayload = 0.6;   // of its bytes: LZ4
 constexpr double kIndexedField = 24;     // bytes of a point
-constexpr double kIndexField = 1.5e-6;   // seconds of a point
+constexpr double kIndexField = 10e-6;    // seconds of a point
 constexpr double kIndexVector = 0.5e-3;  // a vector joins a graph of kIndexScale of them
 constexpr double kIndexByte = 0.47e-6;
 constexpr double kIndexScale = 200'000;
@@ -83,7 +85,7 @@ class Estimator {
  private:
   RouteEstimate stream() const {
     RouteEstimate route = blank(Route::kStream);
-    route.copy_seconds = requests() + std::max(read_streaming(), write_points());
+    route.copy_seconds = requests() + together(read_streaming(), write_points());
     route.index_seconds = index_at_target();
     route.wire_bytes = round(scroll_bytes() + points_sent());
     route.target_bytes = round(target_bytes());
@@ -121,7 +123,7 @@ class Estimator {
     const double fetched = shards_ * kOpenShard + kPackShard +
                            bytes * (std::max(source_link_, kPackByte) + kUnpackByte);
     const double scanned = (work(kScanEngine) + work(kDecode)) / std::min(2, cores_);
-    route.copy_seconds = requests() + fetched + std::max(scanned, write_points());
+    route.copy_seconds = requests() + fetched + together(scanned, write_points());
     route.index_seconds = index_at_target();
     route.wire_bytes = round(bytes + points_sent());
     route.spool_bytes = round(bytes * kSpoolTimes);
@@ -142,7 +144,7 @@ class Estimator {
     const double holders = static_cast<double>(facts_.holders);
     const double shipped =
         shards_ * kRecoverShard + bytes * (kPackByte + holders * (target_link_ + kRecoverByte));
-    route.copy_seconds = requests() + std::max(read_streaming(), built) + shipped;
+    route.copy_seconds = requests() + together(read_streaming(), built) + shipped;
     route.index_seconds = facts_.builds_index ? index_work() / cores_ : 0;
     route.wire_bytes = round(scroll_bytes() + bytes * holders);
     route.spool_bytes = round(bytes * kSpoolTimes);
@@ -167,8 +169,12 @@ class Estimator {
                       of.payload_byte * facts_.payload_bytes);
   }
 
+  // Two halves of the work at the same time: on one machine they share its cores.
+  double together(double a, double b) const { return facts_.one_machine ? a + b : std::max(a, b); }
+
   double requests() const {
-    return kRequestsOfCopy * (facts_.source_round_trip + facts_.target_round_trip) / 2;
+    return (facts_.target == EndKind::kServer ? kMakeCollection : 0) +
+           kRequestsOfCopy * (facts_.source_round_trip + facts_.target_round_trip) / 2;
   }
 
   double link_byte() const {

@@ -35,6 +35,7 @@ struct RouteFacts {
   double target_round_trip = 0;
   /// A warm page of one reader, its round trip taken off, by its bytes; none: no page was read.
   std::optional<double> page_seconds_per_byte{};
+  bool one_machine = false;    ///< servers and this program share their cores
   bool target_fetches = true;  ///< the target can perhaps reach the source under the name we use
   bool live = false;           ///< others may write to the source meanwhile
   bool prove = true;           ///< what arrived is read back and compared

@@ -145,21 +145,24 @@ class Probe {
     const Json settings = Json::parse(journey_.config.settings_json, nullptr, false);
     facts_.shards = count_at(settings, {"params", "shard_number"});
     facts_.holders = count_at(settings, {"params", "replication_factor"});
-    if (facts_.source == EndKind::kServer) {
-      facts_.target_fetches = may_be_fetched_from();
-    }
+    note_machines();
   }
 
   // A name such as localhost leads a server on another machine to itself.
-  bool may_be_fetched_from() const {
-    const auto local = [](const std::string& place) {
+  void note_machines() {
+    const auto here = [](Backend* end, EndKind kind) {
+      if (kind != EndKind::kServer) {
+        return true;
+      }
+      const std::string place = end->snapshots()->kind().place;
       return place.find("//localhost") != std::string::npos ||
              place.find("//127.") != std::string::npos ||
              place.find("//[::1]") != std::string::npos;
     };
-    const bool source_local = local(journey_.source->snapshots()->kind().place);
-    return !source_local || facts_.target != EndKind::kServer ||
-           local(journey_.target->snapshots()->kind().place);
+    const bool source_here = here(journey_.source, facts_.source);
+    const bool target_here = here(journey_.target, facts_.target);
+    facts_.one_machine = source_here && target_here;
+    facts_.target_fetches = facts_.source != EndKind::kServer || !source_here || target_here;
   }
 
   Status count_points() {
