@@ -94,8 +94,8 @@ TEST(ShardRing, PlacesEachRecordedPointInTheShardThatItLiesIn) {
       ++counts[unpacked.id];
     }
   }
-  EXPECT_EQ(counts[0], 314);
-  EXPECT_EQ(counts[1], 286);
+  EXPECT_EQ(counts[0], 333);
+  EXPECT_EQ(counts[1], 267);
 }
 
 TEST(ShardRouter, HasARingForEachKey) {

@@ -3,7 +3,6 @@
 
 #include <csignal>
 #include <filesystem>
-#include <set>
 #include <sstream>
 
 #include "tests/backends/local/child.h"
@@ -88,7 +87,6 @@ TEST(ShipCrash, KilledAtEachPointItGoesOnAndArrivesWhole) {
 
 TEST(ShipCrash, KilledAgainAndAgainItArrivesWhole) {
   const testing::TempDir dir;
-  std::set<std::string> seen;
   // Each run gets a little further, or not, than the one before.
   for (const int point : {3, 5, 4, 2, 6, 3, 5, 4, 3, 2, 4}) {
     const auto outcome = work(dir.path(), {"kill=#" + std::to_string(point)});
@@ -107,6 +105,7 @@ TEST(ShipCrash, AFullDiskIsOneClearErrorAndLeavesNothing) {
   // Rows without end for a disk that holds some of them.
   const auto outcome = work(dir.path(), {"disk=100", "rows=20000000"});
   EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
+  EXPECT_THAT(outcome.out, HasSubstr("created"));
   EXPECT_THAT(outcome.err, HasSubstr("io: "));
   EXPECT_THAT(outcome.err, HasSubstr((dir.path() / "kept").string()));
   EXPECT_THAT(outcome.err, HasSubstr("--spool DIR"));

@@ -297,6 +297,7 @@ ShipOptions ship_options(const Travel& travel, int target, StepRun& run) {
 
 Status remove_spools(const Travel& travel, const StepRun& run) {
   sweep_spools(travel.spool);
+  discard_kept(ship_spool(travel, run));  // an index build that was cancelled may work on there
   std::error_code error;
   std::filesystem::remove_all(ship_spool(travel, run), error);
   return error ? system_failure(error.value(), "cannot remove a spool",

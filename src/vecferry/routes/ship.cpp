@@ -248,6 +248,10 @@ Status can_ship(Backend& target, StopToken stop) {
   return store->may_write(std::move(stop));
 }
 
+void discard_kept(const fs::path& kept) {
+  ship::remove_spool(kept);
+}
+
 Result<std::shared_ptr<Backend>> ship_to(std::shared_ptr<Backend> target, ShipOptions options) {
   if (target->snapshots() == nullptr) {
     return can_ship(*target, StopToken::Unstoppable());

@@ -43,4 +43,9 @@ Status can_ship(Backend& target, StopToken stop);
 /// Thread: as any backend. The objects that it makes must not outlive it.
 Result<std::shared_ptr<Backend>> ship_to(std::shared_ptr<Backend> target, ShipOptions options);
 
+/// Remove what lies in a folder that was `kept`, and the folder, also while a cancelled `finish` of
+/// this process works on there in the background. None there is fine; what cannot be removed is
+/// logged.
+void discard_kept(const std::filesystem::path& kept);
+
 }  // namespace vecferry
