@@ -12,10 +12,10 @@
 #include "arrow/io/interfaces.h"
 #include "vecferry/archive/names.h"
 #include "vecferry/archive/sealed_file.h"
-#include "vecferry/base/sha256.h"
 #include "vecferry/archive/sweep.h"
 #include "vecferry/base/kill_point.h"
 #include "vecferry/base/near_miss.h"
+#include "vecferry/base/sha256.h"
 
 namespace vecferry {
 namespace {
