@@ -47,7 +47,11 @@ Manifest full_manifest() {
                         .digest = {.high = 9},
                         .first = PointId::of(3),
                         .last = PointId::of(uuid_of_name("x"))}};
-  manifest.native = {.sha256 = std::string(64, 'f'), .bytes = 99, .version = "1.18.3"};
+  manifest.native = {.sha256 = std::string(64, 'f'),
+                     .bytes = 99,
+                     .version = "1.18.3",
+                     .shards = {{.id = 1, .bytes = 7, .sha256 = kSha},
+                                {.id = 4294967295U, .key = "\"eu\"", .sha256 = kSha}}};
   return manifest;
 }
 
@@ -72,6 +76,11 @@ TEST(Manifest, ComesBack) {
   EXPECT_EQ(back->segments[0].path(), "segments/aa/" + kSha + ".parquet");
   ASSERT_TRUE(back->native);
   EXPECT_EQ(back->native->version, "1.18.3");
+  ASSERT_EQ(back->native->shards.size(), 2U);
+  EXPECT_EQ(back->native->shards[0].bytes, 7U);
+  EXPECT_FALSE(back->native->shards[0].key);
+  EXPECT_EQ(back->native->shards[1].id, 4294967295U);
+  EXPECT_EQ(back->native->shards[1].key, "\"eu\"");
   EXPECT_EQ(back->layers(), 3);
   EXPECT_EQ(back->bytes(), 21U);
 }
@@ -138,6 +147,9 @@ TEST(Manifest, EveryFieldThatIsMissingOrOfAnotherTypeIsCorrupt) {
   Json without_sha = good;
   without_sha["native"] = native;
   check(without_sha, "native without sha256");
+  Json no_shard = good;
+  no_shard["native"]["shards"][0]["id"] = 4294967296;
+  check(no_shard, "a shard's number beyond 32 bits");
 }
 
 TEST(Manifest, ValuesThatCannotBeAreCorrupt) {

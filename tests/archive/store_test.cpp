@@ -118,6 +118,27 @@ TEST_F(StoreContract, RemovesOneFileAndNoOther) {
   EXPECT_TRUE(store_->put("a/x", "3", IfThere::kRefuse).ok());
 }
 
+TEST_F(StoreContract, WhatIsWrittenInPiecesIsThereOnceItIsClosed) {
+  const std::string piece(3 << 20, 'p');
+  {
+    auto file = store_->begin("native/docs/1.snapshot");
+    ASSERT_TRUE(file.ok()) << file.status().ToString();
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_TRUE((*file)->write(piece).ok());
+    }
+    EXPECT_TRUE(paths(*store_, "").empty());
+    ASSERT_TRUE((*file)->close().ok());
+  }
+  ASSERT_EQ(paths(*store_, ""), std::vector<std::string>{"native/docs/1.snapshot"});
+  EXPECT_EQ(store_->list("native/").ValueOrDie().front().bytes, 4 * piece.size());
+  {
+    auto file = store_->begin("native/docs/2.snapshot");
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE((*file)->write(piece).ok());
+  }
+  EXPECT_EQ(paths(*store_, ""), std::vector<std::string>{"native/docs/1.snapshot"});
+}
+
 TEST_F(StoreContract, ManyThreadsWriteAndRead) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

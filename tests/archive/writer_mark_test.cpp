@@ -150,6 +150,41 @@ TEST_P(WriterMarks, OneThatCannotBeUnderstoodIsInTheWayOfEverybody) {
   EXPECT_TRUE(take(Access::kShared).ok());
 }
 
+TEST_P(WriterMarks, OneThatFailsTidiesUp) {
+  const auto needed = put_segment("needed");
+  add_backup(needed);
+  const auto orphan = put_segment("orphan");
+  {
+    const auto mark = take(Access::kShared);
+    ASSERT_TRUE(mark.ok());
+    (*mark)->tidy_up();
+  }
+  EXPECT_TRUE(has(needed.path()));
+  EXPECT_FALSE(has(orphan.path()));
+  EXPECT_EQ(marks(), 0U);
+}
+
+// The other one may have written the same segment, and be about to name it.
+TEST_P(WriterMarks, OneThatFailsBesideAnotherLeavesItToTheNext) {
+  const auto shared = put_segment("of both");
+  {
+    const auto live = take(Access::kShared);
+    ASSERT_TRUE(live.ok());
+    {
+      const auto fails = take(Access::kShared);
+      ASSERT_TRUE(fails.ok());
+      (*fails)->tidy_up();
+    }
+    EXPECT_TRUE(has(shared.path()));
+    EXPECT_EQ(marks(), 2U);
+    EXPECT_TRUE(take(Access::kShared).ok()) << "what was left is in nobody's way";
+    EXPECT_TRUE(has(shared.path()));
+  }
+  EXPECT_TRUE(take(Access::kAlone).ok());
+  EXPECT_FALSE(has(shared.path()));
+  EXPECT_EQ(marks(), 0U);
+}
+
 // Removing what no manifest names is wrong when a manifest cannot be read.
 TEST_P(WriterMarks, NothingIsRemovedWhenAManifestIsDamaged) {
   const auto needed = put_segment("needed");

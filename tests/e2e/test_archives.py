@@ -210,6 +210,10 @@ def test_the_key_is_asked_for_and_found_nowhere(vecferry, packages):
     other.chmod(0o600)
     error = vecferry.fails("--key-file", other, "archives", ARCHIVE, code=6)
     assert "not the key" in error["what"]
+    other.write_text("ab" * 32)
+    other.chmod(0o644)
+    said = vecferry.run("--key-file", other, "archives", ARCHIVE).stderr
+    assert said.count("chmod 600") == 1 and "ab" * 32 not in said
     vecferry.json("--key-file", key, "restore", "packages", "local:db/back", "--from", ARCHIVE)
     assert vecferry.json("verify", packages, "local:db/back")["equal"]
     for folder in (vecferry.folder / "kept", vecferry.folder.parent / "home"):
@@ -332,3 +336,49 @@ def test_an_encrypted_archive_lives_through_it(vecferry, shared, monkeypatch):
     sealed = vecferry.environment() | {"VECFERRY_KEY": "0f" * 32}
     monkeypatch.setattr(vecferry, "environment", lambda: sealed)
     live_through(vecferry, shared / RECORDED[3], ARCHIVE)
+
+
+def test_a_place_that_is_gone_comes_back_with_its_aliases(vecferry, packages):
+    vecferry.json("alias", "set", "local:db/live", "--to", "packages")
+    vecferry.json("backup", packages, "--to", ARCHIVE)
+    truth = digest(vecferry, packages)
+    shutil.rmtree(vecferry.folder / "db")
+    assert vecferry.json("restore", "packages", "--from", ARCHIVE)["digest"] == truth
+    aliases = vecferry.json("alias", "list", "local:db")["aliases"]
+    assert [(each["alias"], each["collection"]) for each in aliases] == [("live", "packages")]
+
+
+def test_a_sample_is_never_nothing(vecferry, packages):
+    vecferry.json("backup", packages, "--to", ARCHIVE)
+    checked = vecferry.json("check", ARCHIVE, "--sample", "5%")
+    assert (checked["segments"], checked["read"]) == (1, 1)
+
+
+def test_a_full_backup_that_is_stopped_leaves_the_one_before(vecferry, packages):
+    """It writes the very segments, under the very names, that the first one needs."""
+    vecferry.json("backup", packages, "--to", ARCHIVE)
+    before = tree(vecferry.folder / "kept")
+    for number in (6, 8):
+        done = subprocess.run(
+            [vecferry.binary, "backup", packages, "--to", ARCHIVE, "--full"],
+            cwd=vecferry.folder,
+            env=vecferry.environment() | {"VECFERRY_KILL_POINT": f"#{number}"},
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        assert vecferry.json("check", ARCHIVE)["sound"]
+    limit = max(size for size in before.values() if size) - 1
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    journal = ["--journal", "kept-apart"]
+    vecferry.json(*journal, "backup", packages, "--to", "elsewhere")
+    vecferry.fails(
+        *journal, "backup", packages, "--to", ARCHIVE, "--full", code=(1, 4), preexec_fn=limited
+    )
+    assert vecferry.json("check", ARCHIVE)["sound"]
+    vecferry.json("restore", "packages", "local:back/packages", "--from", ARCHIVE)

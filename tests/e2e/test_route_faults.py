@@ -75,7 +75,9 @@ def test_snapshots_that_fail(vecferry, servers, side, route, fault):  # noqa: F8
         name_proxies(vecferry, first, second, servers)
         # An answer that is cut may come after the deed: then the deed is proved like any other.
         allowed = (0, 1, 5, 6) if (side, fault) == ("target", "cut") else (1, 5, 6)
-        run = vecferry.run("--json", "copy", "first/rich", "second/rich", "--route", route, code=allowed)
+        run = vecferry.run(
+            "--json", "copy", "first/rich", "second/rich", "--route", route, code=allowed
+        )
         if run.code != 0:
             assert run.error["where"] and run.error["next"], run.error
             assert names_at(servers[1]) == []

@@ -34,7 +34,10 @@ def nothing_is_left(vecferry, *servers):
     """No snapshot on a server, nothing unfinished, no spool (`run` looks into TMPDIR itself)."""
     for server in servers:
         for name in names_at(server):
-            for path in (f"/collections/{name}/snapshots", f"/collections/{name}/shards/0/snapshots"):
+            for path in (
+                f"/collections/{name}/snapshots",
+                f"/collections/{name}/shards/0/snapshots",
+            ):
                 listed = httpx.get(server.url + path, timeout=60).raise_for_status().json()
                 assert listed["result"] == []
             info = httpx.get(f"{server.url}/collections/{name}", timeout=60).json()
@@ -207,7 +210,9 @@ def test_backup_through_snapshots_is_a_point_in_time(vecferry, servers):
     listed = vecferry.json("info", "archive:archive/rich")["backups"]
     assert [backup["consistency"] for backup in listed] == ["point_in_time"]
     assert vecferry.json("verify", "archive:archive/rich", "first/rich")["equal"]
-    restored = vecferry.json("restore", "rich", "second/rich", "--from", "archive", "--route", "ship")
+    restored = vecferry.json(
+        "restore", "rich", "second/rich", "--from", "archive", "--route", "ship"
+    )
     assert (restored["route"], restored["verified"]) == ("ship", True)
     takes_writes(servers[1], "rich")
 
@@ -217,7 +222,9 @@ def test_a_route_that_is_none(vecferry, servers, folder):
     assert "native" in error["what"]
     error = vecferry.fails("copy", "first/rich", "x.parquet", "--route", "native", code=6)
     assert error["next"]
-    error = vecferry.fails("copy", "first/rich", "second/x", "--route", "native", "--limit=5", code=6)
+    error = vecferry.fails(
+        "copy", "first/rich", "second/x", "--route", "native", "--limit=5", code=6
+    )
     assert error["next"]
     assert not (folder / "x.parquet").exists() and names_at(servers[1]) == []
 

@@ -86,6 +86,43 @@ Status bucket_failure(const Status& status, const std::string& where) {
   return fail(std::move(failure));
 }
 
+// Of its own accord Google's client tries for a quarter of an hour.
+std::string with_patience(const std::string& uri) {
+  constexpr std::string_view kOption = "retry_limit_seconds=";
+  const bool google = uri.starts_with("gs://") || uri.starts_with("gcs://");
+  if (!google || uri.find(kOption) != std::string::npos) {
+    return uri;
+  }
+  return fmt::format("{}{}{}30", uri, uri.find('?') == std::string::npos ? '?' : '&', kOption);
+}
+
+class BucketFileWriter : public StoredFileWriter {
+ public:
+  BucketFileWriter(std::shared_ptr<arrow::io::OutputStream> stream, std::string where)
+      : stream_(std::move(stream)), where_(std::move(where)) {}
+
+  ~BucketFileWriter() override {
+    if (stream_ != nullptr) {
+      discard(stream_->Abort(), "nothing is to be seen of a stream that was not closed");
+    }
+  }
+
+  Status write(std::string_view bytes) override {
+    const Status written = stream_->Write(bytes.data(), static_cast<int64_t>(bytes.size()));
+    return written.ok() ? written : bucket_failure(written, where_);
+  }
+
+  Status close() override {
+    const Status closed = stream_->Close();
+    stream_.reset();
+    return closed.ok() ? closed : bucket_failure(closed, where_);
+  }
+
+ private:
+  std::shared_ptr<arrow::io::OutputStream> stream_;  // null: closed
+  std::string where_;
+};
+
 class BucketStore : public ArchiveStore {
  public:
   BucketStore(std::shared_ptr<afs::FileSystem> files, std::string root, std::string label)
@@ -125,18 +162,17 @@ class BucketStore : public ArchiveStore {
                      .where = label_});
       }
     }
+    ARROW_ASSIGN_OR_RAISE(const auto file, begin(path));
+    ARROW_RETURN_NOT_OK(file->write(bytes));
+    return file->close();
+  }
+
+  Result<std::unique_ptr<StoredFileWriter>> begin(const std::string& path) override {
     auto stream = files_->OpenOutputStream(full(path));
     if (!stream.ok()) {
       return failure(stream.status(), path);
     }
-    // Nothing is to be seen before the stream is closed.
-    Status written = (*stream)->Write(bytes.data(), static_cast<int64_t>(bytes.size()));
-    if (written.ok()) {
-      written = (*stream)->Close();
-    } else {
-      discard((*stream)->Abort(), "the error of the write is the one to tell");
-    }
-    return written.ok() ? written : failure(written, path);
+    return std::make_unique<BucketFileWriter>(*std::move(stream), label_ + "/" + path);
   }
 
   Result<std::vector<StoredFile>> list(const std::string& prefix) const override {
@@ -200,7 +236,7 @@ Result<std::shared_ptr<ArchiveStore>> open_bucket(const std::string& uri) {
     ARROW_RETURN_NOT_OK(load_s3());
   }
   std::string root;
-  auto files = afs::FileSystemFromUri(uri, &root);
+  auto files = afs::FileSystemFromUri(with_patience(uri), &root);
   if (!files.ok()) {
     Failure failure{
         .kind = ErrorKind::kUsage,

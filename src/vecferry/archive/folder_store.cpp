@@ -20,6 +20,16 @@ bool is_half_written(const fs::path& path) {
   return path.filename().string().find(".tmp-") != std::string::npos;
 }
 
+class FolderFileWriter : public StoredFileWriter {
+ public:
+  explicit FolderFileWriter(DurableWriter file) : file_(std::move(file)) {}
+  Status write(std::string_view bytes) override { return file_.write(bytes); }
+  Status close() override { return file_.close(); }
+
+ private:
+  DurableWriter file_;
+};
+
 class FolderStore : public ArchiveStore {
  public:
   explicit FolderStore(fs::path root) : root_(std::move(root)) {}
@@ -58,6 +68,12 @@ class FolderStore : public ArchiveStore {
     ARROW_RETURN_NOT_OK(make_folders(file.parent_path()));
     VECFERRY_KILL_POINT("archive.put");
     return write_durably(file, bytes);
+  }
+
+  Result<std::unique_ptr<StoredFileWriter>> begin(const std::string& path) override {
+    ARROW_RETURN_NOT_OK(make_folders((root_ / path).parent_path()));
+    ARROW_ASSIGN_OR_RAISE(auto file, DurableWriter::open(root_ / path));
+    return std::make_unique<FolderFileWriter>(std::move(file));
   }
 
   Result<std::vector<StoredFile>> list(const std::string& prefix) const override {

@@ -98,13 +98,43 @@ SegmentRef segment_of(const Json& json) {
           .last = id_of(json.at("last"))};
 }
 
+Json native_json(const NativeRef& native) {
+  Json shards = Json::array();
+  for (const auto& shard : native.shards) {
+    shards.push_back({{"id", shard.id},
+                      {"key", shard.key ? Json(*shard.key) : Json(nullptr)},
+                      {"bytes", shard.bytes},
+                      {"sha256", shard.sha256}});
+  }
+  return {{"sha256", native.sha256},
+          {"bytes", native.bytes},
+          {"version", native.version},
+          {"shards", std::move(shards)}};
+}
+
+NativeShard shard_of(const Json& json) {
+  const uint64_t id = number_of(json.at("id"));
+  if (id > UINT32_MAX) {
+    throw BadManifest{fmt::format("no shard {}", id)};
+  }
+  const Json& key = json.at("key");
+  return {.id = static_cast<uint32_t>(id),
+          .key = key.is_null() ? std::nullopt : std::optional(key.get<std::string>()),
+          .bytes = number_of(json.at("bytes")),
+          .sha256 = sha_of(json.at("sha256"))};
+}
+
 std::optional<NativeRef> native_of(const Json& json) {
   if (json.is_null()) {
     return std::nullopt;
   }
-  return NativeRef{.sha256 = sha_of(json.at("sha256")),
+  NativeRef native{.sha256 = sha_of(json.at("sha256")),
                    .bytes = number_of(json.at("bytes")),
                    .version = json.at("version").get<std::string>()};
+  for (const auto& shard : json.value("shards", Json::array())) {
+    native.shards.push_back(shard_of(shard));
+  }
+  return native;
 }
 
 Manifest manifest_of(const Json& json) {
@@ -209,12 +239,6 @@ std::string to_json(const Manifest& manifest) {
   for (const auto& segment : manifest.segments) {
     segments.push_back(segment_json(segment));
   }
-  Json native = nullptr;
-  if (manifest.native) {
-    native = {{"sha256", manifest.native->sha256},
-              {"bytes", manifest.native->bytes},
-              {"version", manifest.native->version}};
-  }
   const Json json = {{"format", kManifestFormat},
                      {"version", kVersion},
                      {"collection", manifest.collection},
@@ -234,7 +258,7 @@ std::string to_json(const Manifest& manifest) {
                      {"changed", manifest.changed},
                      {"removed", manifest.removed},
                      {"segments", std::move(segments)},
-                     {"native", std::move(native)}};
+                     {"native", manifest.native ? native_json(*manifest.native) : Json(nullptr)}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 

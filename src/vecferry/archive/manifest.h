@@ -39,11 +39,20 @@ enum class Consistency {
 
 std::string_view to_string(Consistency consistency);  ///< "point_in_time"
 
-/// The server's own snapshot, kept beside a backup.
-struct NativeRef {
-  std::string sha256{};
+/// A shard in the file of a NativeRef.
+struct NativeShard {
+  uint32_t id = 0;
+  std::optional<std::string> key{};  ///< as the column shard_key has it
   uint64_t bytes = 0;
-  std::string version{};  ///< of the server
+  std::string sha256{};
+};
+
+/// The server's own files, kept beside a backup (archive/native_file.h).
+struct NativeRef {
+  std::string sha256{};  ///< of the file as it lies in the archive, as `bytes` are
+  uint64_t bytes = 0;
+  std::string version{};              ///< of the server: "1.18"
+  std::vector<NativeShard> shards{};  ///< as they lie in it; by id
 };
 
 struct Manifest {

@@ -12,10 +12,10 @@
 #include "arrow/io/interfaces.h"
 #include "vecferry/archive/names.h"
 #include "vecferry/archive/sealed_file.h"
-#include "vecferry/base/sha256.h"
 #include "vecferry/archive/sweep.h"
 #include "vecferry/base/kill_point.h"
 #include "vecferry/base/near_miss.h"
+#include "vecferry/base/sha256.h"
 
 namespace vecferry {
 namespace {
@@ -72,7 +72,8 @@ Status bad_head(const std::string& label, const std::string& what) {
       {.kind = ErrorKind::kCorrupt,
        .what = fmt::format("'{}' {}", kHead, what),
        .where = label,
-       .next = "take it from a copy of the archive: the backups themselves do not need it"});
+       .next = "take it from a copy of the archive; without one, `restore --allow-partial` still "
+               "reads what is not encrypted"});
 }
 
 struct Head {
@@ -131,18 +132,24 @@ Result<std::shared_ptr<Repository>> Repository::open(const std::string& address,
     return no_folder ? no_archive(repository->label_) : store.status();
   }
   repository->store_ = *std::move(store);
-  const auto head = repository->store_->get(kHead);
-  if (head.ok()) {
-    ARROW_RETURN_NOT_OK(repository->read_head((*head)->ToString(), key));
-    return repository;
+  const auto bytes = repository->store_->get(kHead);
+  if (!bytes.ok() && kind_of(bytes.status()) != ErrorKind::kNotFound) {
+    return bytes.status();
   }
-  if (kind_of(head.status()) != ErrorKind::kNotFound) {
-    return head.status();
+  if (bytes.ok()) {
+    repository->head_ = repository->read_head((*bytes)->ToString(), key);
+  } else {
+    ARROW_ASSIGN_OR_RAISE(const auto backups, repository->store_->list(kCollections));
+    if (backups.empty()) {
+      ARROW_RETURN_NOT_OK(mode == RepositoryMode::kCreate ? repository->create(key)
+                                                          : no_archive(repository->label_));
+      return repository;
+    }
+    repository->head_ = bad_head(repository->label_, "is missing");
   }
-  if (mode == RepositoryMode::kOpen) {
-    return no_archive(repository->label_);
+  if (mode != RepositoryMode::kSalvage || kind_of(repository->head_) != ErrorKind::kCorrupt) {
+    ARROW_RETURN_NOT_OK(repository->head_);
   }
-  ARROW_RETURN_NOT_OK(repository->create(key));
   return repository;
 }
 

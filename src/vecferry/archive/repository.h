@@ -13,15 +13,18 @@
 
 namespace vecferry {
 
-enum class RepositoryMode { kOpen, kCreate };
+enum class RepositoryMode {
+  kOpen,
+  kCreate,  ///< makes a new one where nothing is
+  kSalvage  ///< as kOpen, but a damaged head is passed over: see Repository::head
+};
 
 /// An archive: backups of collections in a folder or bucket.
 /// Source: docs/archive-format.md.
 /// Thread: safe for concurrent use.
 class Repository {
  public:
-  /// `key`: null for an archive that is not encrypted. kCreate makes a new one where nothing is;
-  /// with a key it is encrypted.
+  /// `key`: null for an archive that is not encrypted. A new one that is made with a key is.
   /// Errors: kNotFound for no archive; kRefused for a missing or wrong key; kCorrupt.
   static Result<std::shared_ptr<Repository>> open(const std::string& address, RepositoryMode mode,
                                                   std::shared_ptr<const ArchiveKey> key,
@@ -29,6 +32,9 @@ class Repository {
 
   const std::string& id() const { return id_; }
   const std::string& label() const { return label_; }  ///< "archive:DIR"
+  /// Why `vecferry-archive.json` could not be read (kSalvage); an archive that is encrypted cannot
+  /// be read without it.
+  const Status& head() const { return head_; }
   bool encrypted() const { return sealing_key_ != nullptr; }
   ArchiveStore& store() const { return *store_; }
 
@@ -63,6 +69,9 @@ class Repository {
     return segment_key_;
   }
 
+  /// What small files, and the pieces of native ones, are sealed with; null: not encrypted.
+  const ArchiveKey* sealing_key() const { return sealing_key_.get(); }
+
   /// Small JSON files, sealed and unsealed.
   Status put_sealed(const std::string& path, const std::string& json);
   Result<std::string> get_sealed(const std::string& path) const;
@@ -75,6 +84,7 @@ class Repository {
 
   std::string id_{};
   std::string label_{};
+  Status head_{};
   std::shared_ptr<ArchiveStore> store_{};
   std::shared_ptr<const ArchiveKey> sealing_key_{};
   std::shared_ptr<const arrow::util::SecureString> segment_key_{};

@@ -22,6 +22,16 @@ struct StoredFile {
 
 enum class IfThere { kRefuse, kReplace };
 
+/// A file that is written piece by piece: whole and durable once `close` has returned OK. When that
+/// was not called, or failed, nothing is there under its name.
+/// Thread: one caller at a time.
+class StoredFileWriter {
+ public:
+  virtual ~StoredFileWriter() = default;
+  virtual Status write(std::string_view bytes) = 0;
+  virtual Status close() = 0;
+};
+
 /// The files of a repository, in a folder or a bucket. Paths are relative, with slashes.
 /// Thread: safe for concurrent use.
 class ArchiveStore {
@@ -40,6 +50,8 @@ class ArchiveStore {
   /// Whole or not there, and durable when it returns. Errors: kExists (best effort in buckets),
   /// kIo.
   virtual Status put(const std::string& path, std::string_view bytes, IfThere if_there) = 0;
+  /// For files that are too large for memory; replaces what is there. The store outlives it.
+  virtual Result<std::unique_ptr<StoredFileWriter>> begin(const std::string& path) = 0;
   /// All files below a prefix that ends in a slash (or is empty), by path; none where nothing is.
   virtual Result<std::vector<StoredFile>> list(const std::string& prefix) const = 0;
   /// Errors: kNotFound, kIo.

@@ -25,7 +25,10 @@ struct Other {
   std::string what{};
   ProcessIdentity process{};
   bool alone = false;
+  bool left = false;  ///< it writes no more, and could not tidy up
   std::string since{};
+
+  bool gone() const { return left || has_died(process); }
 };
 
 Status not_understood(const std::string& path) {
@@ -47,6 +50,7 @@ Result<Other> parse(const std::string& text, const std::string& path) {
                              .pid = process.at("pid").get<int64_t>(),
                              .started = process.at("started").get<uint64_t>()},
                  .alone = json.at("alone").get<bool>(),
+                 .left = json.value("left", false),
                  .since = json.value("since", "")};
   } catch (const Json::exception&) {
     return not_understood(path);
@@ -93,6 +97,9 @@ WriterMark::WriterMark(std::shared_ptr<Repository> repository, std::string what)
       what_(std::move(what)) {}
 
 WriterMark::~WriterMark() {
+  if (stays_) {
+    return;
+  }
   discard(repository_->store().remove(path_of(id_)),
           "the next writer finds that this process has ended");
 }
@@ -103,6 +110,7 @@ Status WriterMark::say(Access access) const {
                      {"version", 1},
                      {"what", what_},
                      {"alone", access == Access::kAlone},
+                     {"left", stays_},
                      {"since", time_of_backup(id_)},
                      {"process",
                       {{"host", process.host},
@@ -123,25 +131,34 @@ Result<std::unique_ptr<WriterMark>> WriterMark::take(std::shared_ptr<Repository>
   ARROW_ASSIGN_OR_RAISE(const auto found, others(*mark->repository_, path_of(mark->id_)));
   std::vector<std::string> dead;
   for (const auto& other : found) {
-    if (has_died(other.process)) {
+    if (other.gone()) {
       dead.push_back(other.path);
     } else if (other.alone || access == Access::kAlone) {
       return in_the_way(other, mark->repository_->label());
     }
   }
   if (!dead.empty()) {
-    ARROW_RETURN_NOT_OK(mark->tidy(dead, access, stop));
+    ARROW_RETURN_NOT_OK(mark->tidy(dead, stop).status());
+    ARROW_RETURN_NOT_OK(mark->say(access));
   }
   return mark;
 }
 
-Status WriterMark::tidy(const std::vector<std::string>& dead, Access access,
-                        const StopToken& stop) const {
+void WriterMark::tidy_up() {
+  // Another writer may just have written the very same segment, or an older backup may need it.
+  const auto tidied = tidy({}, StopToken::Unstoppable());
+  stays_ = !tidied.ok() || !*tidied;
+  if (stays_) {
+    discard(say(Access::kShared), "then it is in the others' way until this process ends");
+  }
+}
+
+Result<bool> WriterMark::tidy(const std::vector<std::string>& dead, const StopToken& stop) const {
   ARROW_RETURN_NOT_OK(say(Access::kAlone));
   ARROW_ASSIGN_OR_RAISE(const auto found, others(*repository_, path_of(id_)));
   for (const auto& other : found) {
-    if (!has_died(other.process)) {
-      return say(access);  // it will be done when nobody writes
+    if (!other.gone()) {
+      return false;  // it will be done when nobody writes
     }
   }
   ARROW_ASSIGN_OR_RAISE(const auto files, find_unreferenced(*repository_, stop));
@@ -155,7 +172,7 @@ Status WriterMark::tidy(const std::vector<std::string>& dead, Access access,
       return removed;
     }
   }
-  return say(access);
+  return true;
 }
 
 }  // namespace vecferry

@@ -22,17 +22,23 @@ class WriterMark {
   static Result<std::unique_ptr<WriterMark>> take(std::shared_ptr<Repository> repository,
                                                   Access access, std::string what, StopToken stop);
   ~WriterMark();
+
+  /// After a write that came to nothing: what no backup names goes, when nobody else writes. Else
+  /// this mark stays, as if the process had died, and the next writer does it.
+  void tidy_up();
   WriterMark(const WriterMark&) = delete;
   WriterMark& operator=(const WriterMark&) = delete;
 
  private:
   WriterMark(std::shared_ptr<Repository> repository, std::string what);
   Status say(Access access) const;
-  Status tidy(const std::vector<std::string>& dead, Access access, const StopToken& stop) const;
+  /// False when others write: nothing was done.
+  Result<bool> tidy(const std::vector<std::string>& dead, const StopToken& stop) const;
 
   std::shared_ptr<Repository> repository_;
   std::string id_;
   std::string what_;
+  bool stays_ = false;
 };
 
 }  // namespace vecferry

@@ -3,7 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
 
+#include "vecferry/base/log.h"
 #include "vecferry/base/near_miss.h"
 #include "vecferry/cli/context.h"
 #include "vecferry/cli/exit_code.h"
@@ -102,6 +107,31 @@ int finish_with_error(const Output& output, const Status& status, const SignalWa
   return code;
 }
 
+// On stderr, each once however often it comes: places are opened several times in a run.
+class WarningsOnce {
+ public:
+  void operator()(LogLevel level, std::string_view message, const std::vector<LogField>& fields) {
+    if (level != LogLevel::kWarning) {
+      return;
+    }
+    std::string text(message);
+    for (const auto& [name, value] : fields) {
+      text += fmt::format("; {}: {}", name, value);
+    }
+    const std::lock_guard lock(shown_->mutex);
+    if (shown_->texts.insert(text).second) {
+      fmt::print(stderr, "vecferry: warning: {}\n", text);
+    }
+  }
+
+ private:
+  struct Shown {
+    std::mutex mutex{};
+    std::set<std::string> texts{};
+  };
+  std::shared_ptr<Shown> shown_ = std::make_shared<Shown>();
+};
+
 }  // namespace
 
 int run_app(int argc, char** argv, SignalWatcher& signals) {
@@ -141,6 +171,9 @@ int run_app(int argc, char** argv, SignalWatcher& signals) {
     return kExitUsage;
   }
   const Output output(context.output);
+  if (!context.output.quiet) {
+    set_log_sink(WarningsOnce());
+  }
   const Result<int> code = context.run(output);
   return code.ok() ? *code : finish_with_error(output, code.status(), signals);
 }

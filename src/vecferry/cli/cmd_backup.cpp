@@ -13,6 +13,7 @@ struct BackupOptions : OperateOptions {
   std::string archive{};
   std::string name{};
   bool whole = false;
+  bool native = false;
   int passes = 3;
 };
 
@@ -25,6 +26,7 @@ Result<OperationPlan> make_plan(const BackupOptions& options, const Context& con
   BackupRequest request{.source = std::move(source),
                         .name = options.name,
                         .whole = options.whole,
+                        .native = options.native,
                         .passes = options.passes,
                         .memory_bytes = planning.memory_bytes};
   ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
@@ -49,12 +51,15 @@ CLI::App* add(CLI::App& app, Context& context, const char* name, const char* say
       ->type_name("NAME");
   verb->add_flag("--full", options->whole,
                  "Write the whole collection, not what changed since the backup before");
+  verb->add_flag("--native", options->native,
+                 "Also keep the server's own files, index included, for the fastest way back");
   verb->add_option("--max-passes", options->passes,
                    "Read a collection that others write to again, until nothing changes any more, "
                    "at most so often")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   add_operate_options(*verb, *options);
+  options->route.prefer = "consistent";
   add_route_options(*verb, options->route, RouteScope::kReads);
   verb->callback([&context, options, planner, verb] {
     if (!verb->get_subcommands().empty()) {

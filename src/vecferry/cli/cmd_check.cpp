@@ -72,7 +72,7 @@ Result<int> check(const Context& context, const Output& output, const CheckWords
   ARROW_ASSIGN_OR_RAISE(const auto address, chosen_archive(context, names, words.archive));
   ARROW_ASSIGN_OR_RAISE(const auto share, parse_share(words.sample));
   ARROW_ASSIGN_OR_RAISE(const auto archive,
-                        open_repository(names, address, RepositoryMode::kOpen, context.stop));
+                        open_repository(names, address, RepositoryMode::kSalvage, context.stop));
   Progress progress;
   const auto report = [&] {
     const ProgressDisplay display(output, progress);

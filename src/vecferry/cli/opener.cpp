@@ -45,9 +45,11 @@ Result<OpenedEnd> NamedPlaces::open_source(const std::string& address,
   auto& spooled = spooled_[address];
   if (spooled == nullptr) {
     progress_.begin(Phase::kFetching, 0);
-    ARROW_ASSIGN_OR_RAISE(spooled,
-                          engine_read(end.backend, end.collection,
-                                      {.parent = options.spool, .bytes = &progress_.bytes}, stop));
+    ARROW_ASSIGN_OR_RAISE(spooled, engine_read(end.backend, end.collection,
+                                               {.parent = options.spool,
+                                                .bytes = &progress_.bytes,
+                                                .keep_files = options.keep_shards},
+                                               stop));
   }
   end.backend = spooled;
   return end;

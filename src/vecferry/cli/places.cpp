@@ -238,8 +238,9 @@ Result<std::shared_ptr<Backend>> open_place(const PlaceNames& names, const Place
     case PlaceKind::kArchive:
       break;
   }
-  ARROW_ASSIGN_OR_RAISE(auto repository, open_repository(names, to_string(place),
-                                                         RepositoryMode::kOpen, options.stop));
+  const auto mode = options.allow_partial ? RepositoryMode::kSalvage : RepositoryMode::kOpen;
+  ARROW_ASSIGN_OR_RAISE(auto repository,
+                        open_repository(names, to_string(place), mode, options.stop));
   OnDamage on_damage;
   if (options.allow_partial) {
     on_damage = [](const SegmentRef& segment, const Status& error) {

@@ -19,6 +19,7 @@ ArchiveStep archive_step(const BackupRequest& request, bool dropped) {
           .strict = true,
           .whole = request.whole,
           .dropped = dropped,
+          .native = request.native,
           .passes = request.passes,
           .memory_bytes = request.memory_bytes};
 }
@@ -53,8 +54,19 @@ Result<OperationPlan> begin(const char* verb, const BackupRequest& request, bool
   ARROW_RETURN_NOT_OK(say_parent(step, &plan, desk));
   ARROW_ASSIGN_OR_RAISE(const auto config,
                         request.source.backend->describe(request.source.collection, desk.stop));
-  ARROW_ASSIGN_OR_RAISE(plan.route_reason, choose_reading(request.travel, request.source, config,
-                                                          &step.source, desk.stop));
+  TravelWish wish = request.travel;
+  if (request.native) {
+    if (wish.route == Route::kStream) {
+      return fail(
+          {.kind = ErrorKind::kUsage,
+           .what = "--native keeps the files that engine-read reads, and --route says stream",
+           .next = "leave one of the two out"});
+    }
+    wish.route = Route::kEngineRead;
+    plan.writes.emplace_back("the server's own files beside it");
+  }
+  ARROW_ASSIGN_OR_RAISE(plan.route_reason,
+                        choose_reading(wish, request.source, config, &step.source, desk.stop));
   if (step.source.reading.spooled) {
     plan.route = to_string(Route::kEngineRead);
   }
@@ -68,7 +80,12 @@ Status add_aliases(const Manifest& manifest, const OpenedEnd& target, OperationP
   if (manifest.config.aliases.empty() || !target.backend->capabilities().aliases) {
     return Status::OK();
   }
-  ARROW_ASSIGN_OR_RAISE(const auto taken, alias_map(*target.backend, stop));
+  auto found_aliases = alias_map(*target.backend, stop);
+  if (!found_aliases.ok() && kind_of(found_aliases.status()) != ErrorKind::kNotFound) {
+    return found_aliases.status();
+  }
+  // A place that is not there yet is made by the restore, and has none.
+  const auto taken = std::move(found_aliases).ValueOr({});
   AliasStep step{.place = target.address};
   for (const auto& alias : manifest.config.aliases) {
     if (const auto found = taken.find(alias); found != taken.end()) {
@@ -98,6 +115,44 @@ Result<OpenedEnd> target_of(const RestoreRequest& request, const Manifest& manif
   }
   auto target = desk.places.open_target(manifest.source, false, desk.stop);
   return target.ok() ? std::move(target) : widen(target.status(), "where it was taken from");
+}
+
+// One that cannot be read keeps nobody from restoring what is sound.
+Result<std::optional<ArchivedMark>> readable_mark(const Repository& repository,
+                                                  const RestoreRequest& request,
+                                                  OperationPlan* plan) {
+  auto mark = repository.mark(request.collection);
+  if (mark.ok() || !request.allow_partial) {
+    return mark;
+  }
+  plan->notes.push_back(fmt::format("the mark that it is archived stays, for it cannot be read: {}",
+                                    failure_of(mark.status()).what));
+  return std::optional<ArchivedMark>();
+}
+
+// The server's own files are preferred; where they will not do, the notes say why.
+Result<PlannedLoad> plan_way_back(const LoadSource& source, const OpenedEnd& target,
+                                  const Manifest& manifest, const RestoreRequest& request,
+                                  Desk desk) {
+  if (!manifest.native || request.travel.route) {
+    return plan_load({source}, target, desk.places, desk.stop, request.travel);
+  }
+  TravelWish natively = request.travel;
+  natively.route = Route::kNative;
+  auto load = plan_load({source}, target, desk.places, desk.stop, natively);
+  if (load.ok()) {
+    load->step.travel.insisted = false;
+    return load;
+  }
+  const ErrorKind kind = kind_of(load.status());
+  if (kind != ErrorKind::kIncompatible && kind != ErrorKind::kRefused) {
+    return load;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto other,
+                        plan_load({source}, target, desk.places, desk.stop, request.travel));
+  other.notes.push_back(fmt::format("the server's own files beside the backup do not go there: {}",
+                                    failure_of(load.status()).what));
+  return other;
 }
 
 }  // namespace
@@ -160,9 +215,9 @@ Result<OperationPlan> plan_archive(const BackupRequest& request, Desk desk) {
 }
 
 Result<OperationPlan> plan_restore(const RestoreRequest& request, Desk desk) {
-  ARROW_ASSIGN_OR_RAISE(
-      const auto repository,
-      desk.places.open_archive(request.archive, RepositoryMode::kOpen, desk.stop));
+  const auto mode = request.allow_partial ? RepositoryMode::kSalvage : RepositoryMode::kOpen;
+  ARROW_ASSIGN_OR_RAISE(const auto repository,
+                        desk.places.open_archive(request.archive, mode, desk.stop));
   ARROW_ASSIGN_OR_RAISE(const auto manifest,
                         repository->find(request.collection, request.when, desk.stop));
   const std::string address = backup_location(request.archive, manifest.collection, manifest.id);
@@ -172,8 +227,7 @@ Result<OperationPlan> plan_restore(const RestoreRequest& request, Desk desk) {
       .reading = {.allow_partial = request.allow_partial},
       .selection = request.selection};
   ARROW_ASSIGN_OR_RAISE(const auto target, target_of(request, manifest, desk));
-  ARROW_ASSIGN_OR_RAISE(auto load,
-                        plan_load({source}, target, desk.places, desk.stop, request.travel));
+  ARROW_ASSIGN_OR_RAISE(auto load, plan_way_back(source, target, manifest, request, desk));
   load.step.build_index = request.build_index;
   load.step.memory_bytes = request.memory_bytes;
   OperationPlan plan{.verb = "restore",
@@ -185,7 +239,7 @@ Result<OperationPlan> plan_restore(const RestoreRequest& request, Desk desk) {
   say(load, &plan);
   plan.steps.emplace_back(std::move(load.step));
   ARROW_RETURN_NOT_OK(add_aliases(manifest, target, &plan, desk.stop));
-  ARROW_ASSIGN_OR_RAISE(const auto mark, repository->mark(request.collection));
+  ARROW_ASSIGN_OR_RAISE(const auto mark, readable_mark(*repository, request, &plan));
   if (mark) {
     plan.steps.emplace_back(MarkStep{.archive = request.archive,
                                      .name = request.collection,

@@ -14,6 +14,7 @@ struct BackupRequest {
   std::string archive{};  ///< "archive:DIR"
   std::string name{};     ///< in the archive; empty: the collection's
   bool whole = false;     ///< do not go on from the backup before
+  bool native = false;    ///< also keep the server's own files, for the fastest way back
   int passes = 3;         ///< over a live source, at most
   TravelWish travel{};    ///< how the collection is read
   int64_t memory_bytes = int64_t{256} << 20;

@@ -8,6 +8,7 @@
 
 #include "arrow/record_batch.h"
 #include "vecferry/archive/backup_reader.h"
+#include "vecferry/archive/native_file.h"
 #include "vecferry/archive/sweep.h"
 #include "vecferry/archive/writer_mark.h"
 #include "vecferry/base/kill_point.h"
@@ -46,7 +47,7 @@ class BackUp {
                           WriterMark::take(repository_, Access::kShared, "backup", stop_));
     const Status written = write();
     if (!written.ok()) {
-      remove_segments();
+      mark->tidy_up();
       return written;
     }
     return std::move(outcome_);
@@ -64,7 +65,11 @@ class BackUp {
     manifest.config = request_.config;
     const auto can = request_.points.backend->capabilities();
     manifest.settled = can.normalises_cosine && can.rounds_payload_floats;
+    manifest.route = request_.route;
     ARROW_RETURN_NOT_OK(read_all());
+    if (request_.native) {
+      ARROW_RETURN_NOT_OK(keep_native());
+    }
     ARROW_RETURN_NOT_OK(read_back());
     VECFERRY_KILL_POINT("backup.proved");
     return repository_->add(manifest);
@@ -158,12 +163,35 @@ class BackUp {
     return prove_segments(*repository_, fresh, progress_, stop_);
   }
 
-  // Of a backup that will not be.
-  void remove_segments() {
-    for (const auto& segment : written_) {
-      discard(repository_->store().remove(segment.path()),
-              "what no backup names is found by `check`, and removed by `prune`");
+  // The shards as their server keeps them, of the same moment as the points.
+  Status keep_native() {
+    SnapshotStore* store = request_.points.backend->snapshots();
+    if (store == nullptr) {
+      return fail({.kind = ErrorKind::kIncompatible,
+                   .what = "this place has no files of its own to keep (--native)",
+                   .where = request_.source,
+                   .next = "leave --native out"});
     }
+    const std::string& from = request_.points.collection;
+    ARROW_ASSIGN_OR_RAISE(const auto shards, store->shards(from, stop_));
+    ARROW_ASSIGN_OR_RAISE(const auto file,
+                          NativeWriter::begin(*repository_, request_.collection, request_.id));
+    for (const auto& shard : shards) {
+      // A tar has the size before the content; the files lie on this machine, so once more is
+      // cheap.
+      uint64_t bytes = 0;
+      const auto count = [&bytes](std::string_view piece) {
+        bytes += piece.size();
+        return Status::OK();
+      };
+      ARROW_RETURN_NOT_OK(store->read_shard(from, shard.id, count, stop_));
+      ARROW_RETURN_NOT_OK(file->begin_shard(shard.id, shard.key, bytes));
+      const auto keep = [&file](std::string_view piece) { return file->write(piece); };
+      ARROW_RETURN_NOT_OK(store->read_shard(from, shard.id, keep, stop_));
+    }
+    ARROW_ASSIGN_OR_RAISE(outcome_.manifest.native, file->close(store->kind().generation));
+    outcome_.written += outcome_.manifest.native->bytes;
+    return repository_->check_native(outcome_.manifest);
   }
 
   const std::shared_ptr<Repository>& repository_;

@@ -11,13 +11,15 @@ namespace vecferry {
 
 /// What goes into an archive, and how.
 struct BackUpRequest {
-  Source points{};            ///< in id order; as the place gives them
-  CollectionConfig config{};  ///< of the collection, with aliases
-  std::string collection{};   ///< its name in the archive
-  std::string source{};       ///< address, for the manifest
-  std::string id{};           ///< of the backup (`new_backup_id`)
-  bool whole = false;         ///< do not go on from the backup before
-  int max_passes = 3;         ///< over a live source, until nothing changes any more
+  Source points{};               ///< in id order; as the place gives them
+  CollectionConfig config{};     ///< of the collection, with aliases
+  std::string collection{};      ///< its name in the archive
+  std::string source{};          ///< address, for the manifest
+  std::string id{};              ///< of the backup (`new_backup_id`)
+  bool whole = false;            ///< do not go on from the backup before
+  bool native = false;           ///< also keep the shards' files that the source has (`snapshots`)
+  std::string route = "stream";  ///< how the points come here
+  int max_passes = 3;            ///< over a live source, until nothing changes any more
   int64_t memory_bytes = int64_t{256} << 20;
 };
 
@@ -29,8 +31,9 @@ struct BackUpOutcome {
 
 /// Add a backup: what changed against the newest one of that name, or everything. Segments are read
 /// back, hashed and digested before the manifest makes the backup visible. Nothing is visible after
-/// an error; what was written is removed.
-/// Errors: kConflict when the archive is being pruned; kIncompatible for points without order.
+/// an error; what was written is removed, by the next writer where others are writing.
+/// Errors: kConflict when the archive is being pruned; kIncompatible for points without order, and
+/// for native files of a source that has none.
 Result<BackUpOutcome> back_up(const std::shared_ptr<Repository>& repository,
                               const BackUpRequest& request, Progress& progress, StopToken stop);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <random>
@@ -17,6 +18,7 @@ namespace vecferry {
 namespace {
 
 constexpr int kLanes = 2;
+constexpr const char* kHead = "vecferry-archive.json";
 
 bool is_damage(const Status& status) {
   const auto kind = kind_of(status);
@@ -36,6 +38,7 @@ class Check {
       sizes_[file.path] = file.bytes;
     }
     ARROW_RETURN_NOT_OK(look_at_collections());
+    ARROW_RETURN_NOT_OK(note_unless(kHead, repository_.head(), all_backups_));
     ARROW_RETURN_NOT_OK(look_at_marks());
     ARROW_RETURN_NOT_OK(read_segments());
     ARROW_RETURN_NOT_OK(prove_newest());
@@ -74,6 +77,7 @@ class Check {
         ARROW_ASSIGN_OR_RAISE(const auto path, manifest_path(name, id));
         known_.insert(path);
         const std::string backup = name + "@" + id;
+        all_backups_.push_back(backup);
         auto manifest = repository_.manifest(name, id);
         if (!manifest.ok()) {
           ARROW_RETURN_NOT_OK(note(path, manifest.status(), {backup}));
@@ -141,8 +145,6 @@ class Check {
 
   Status read_segments() {
     std::vector<Needed*> chosen;
-    std::mt19937_64 random{std::random_device{}()};
-    std::uniform_real_distribution<double> part(0, 1);
     for (auto& [path, needed] : needed_) {
       known_.insert(path);
       const auto size = sizes_.find(path);
@@ -155,10 +157,15 @@ class Check {
                                                : fmt::format("it has {} bytes, {} were written",
                                                              size->second, needed.ref.bytes)}),
             needed.backups));
-      } else if (options_.share >= 1 || part(random) < options_.share) {
+      } else {
         chosen.push_back(&needed);
       }
     }
+    std::shuffle(chosen.begin(), chosen.end(), std::mt19937_64{std::random_device{}()});
+    // Of however few, one at least.
+    const double some =
+        std::ceil(std::min(options_.share, 1.0) * static_cast<double>(chosen.size()));
+    chosen.resize(static_cast<size_t>(some));
     progress_.begin(Phase::kVerifying, 0);
     return run_side_by_side(
         chosen.size(), kLanes, stop_, [&](size_t index, const StopToken& stop) -> Status {
@@ -196,7 +203,7 @@ class Check {
 
   // What nobody knows is said, and left alone.
   void look_at_the_rest() {
-    known_.insert("vecferry-archive.json");
+    known_.insert(kHead);
     for (const auto& [path, bytes] : sizes_) {
       if (known_.count(path) > 0 || path.starts_with("writers/")) {
         continue;
@@ -214,6 +221,7 @@ class Check {
   std::map<std::string, uint64_t> sizes_{};
   std::map<std::string, Needed> needed_{};
   std::vector<Manifest> newest_{};
+  std::vector<std::string> all_backups_{};
   std::set<std::string> known_{};
   bool any_unread_ = false;
   std::mutex mutex_{};

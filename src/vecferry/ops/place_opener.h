@@ -28,6 +28,7 @@ struct ReadingOptions {
   bool spooled = false;          ///< a server's collection through snapshots of its shards
   bool spooled_or_fail = false;  ///< and in no other way
   std::string spool{};           ///< folder for them; empty: the system's temporary one
+  bool keep_shards = false;      ///< they stay as files: the backend's `snapshots`
 
   friend bool operator==(const ReadingOptions&, const ReadingOptions&) = default;
 };

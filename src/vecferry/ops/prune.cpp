@@ -158,10 +158,7 @@ Result<bool> compact(const std::shared_ptr<Repository>& repository, const std::s
   VECFERRY_KILL_POINT("compact.written");
   const Status proved = written.ok() ? prove_backup(*repository, folded, progress, stop) : written;
   if (!proved.ok()) {
-    for (const auto& segment : folded.segments) {
-      discard(remove_file(*repository, segment.path()),
-              "what no backup names is found by `check`, and removed by `prune`");
-    }
+    mark->tidy_up();
     return proved;
   }
   ARROW_RETURN_NOT_OK(repository->replace(folded));

@@ -63,6 +63,10 @@ void note_changes(const Manifest& manifest, uint64_t written, StepFacts* facts) 
   facts->notes.push_back(fmt::format("backup {} of '{}' ({}), {} bytes written", manifest.id,
                                      manifest.collection, to_string(manifest.consistency),
                                      written));
+  if (manifest.native) {
+    facts->notes.push_back(fmt::format("{} shards of a {} beside it, as the server's own files",
+                                       manifest.native->shards.size(), manifest.native->version));
+  }
   if (manifest.consistency == Consistency::kMoving) {
     facts->notes.emplace_back(
         "the source went on changing while it was read: the backup is not of one moment");
@@ -80,15 +84,22 @@ Status run(const ArchiveStep& step, StepRun& run) {
     ARROW_RETURN_NOT_OK(remove_backup(repository, earlier.collection, earlier.id, run.stop));
     run.facts = {};
   }
+  LoadSource from = step.source;
+  from.reading.keep_shards = step.native;
   ARROW_ASSIGN_OR_RAISE(const auto source,
-                        open_load_source(step.source, run.files(), run.places, run.stop));
-  BackUpRequest request{.points = copy_of(source.points),
-                        .config = source.config,
-                        .source = step.source.address,
-                        .id = new_backup_id(std::chrono::system_clock::now()),
-                        .whole = step.whole,
-                        .max_passes = step.passes,
-                        .memory_bytes = step.memory_bytes};
+                        open_load_source(from, run.files(), run.places, run.stop));
+  // Where the snapshots could not be had after all, the notes say so.
+  const bool spooled = from.reading.spooled && source.notes.empty();
+  BackUpRequest request{
+      .points = copy_of(source.points),
+      .config = source.config,
+      .source = step.source.address,
+      .id = new_backup_id(std::chrono::system_clock::now()),
+      .whole = step.whole,
+      .native = step.native,
+      .route = std::string(to_string(spooled ? Route::kEngineRead : Route::kStream)),
+      .max_passes = step.passes,
+      .memory_bytes = step.memory_bytes};
   ARROW_ASSIGN_OR_RAISE(request.collection, name_for(step, *repository, run.stop));
   run.facts.made = true;
   run.facts.backup = backup_location(step.archive, request.collection, request.id);
@@ -102,6 +113,10 @@ Status run(const ArchiveStep& step, StepRun& run) {
   run.facts.verified = true;
   run.facts.digest = outcome.manifest.points;
   run.facts.bytes = outcome.bytes;
+  if (from.reading.spooled && !spooled) {
+    run.facts.route = outcome.manifest.route;
+  }
+  run.facts.notes.insert(run.facts.notes.end(), source.notes.begin(), source.notes.end());
   note_changes(outcome.manifest, outcome.written, &run.facts);
   return Status::OK();
 }

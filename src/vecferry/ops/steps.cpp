@@ -100,6 +100,7 @@ Json archive_json(const ArchiveStep& step) {
           {"strict", step.strict},
           {"whole", step.whole},
           {"dropped", step.dropped},
+          {"native", step.native},
           {"passes", step.passes},
           {"memory_bytes", step.memory_bytes}};
 }
@@ -110,6 +111,7 @@ Result<Step> archive_from(const Json& json) {
                    .strict = json.at("strict").get<bool>(),
                    .whole = json.at("whole").get<bool>(),
                    .dropped = json.at("dropped").get<bool>(),
+                   .native = json.value("native", false),
                    .passes = json.at("passes").get<int>(),
                    .memory_bytes = json.at("memory_bytes").get<int64_t>()};
   ARROW_ASSIGN_OR_RAISE(step.source, source_from(json.at("source")));

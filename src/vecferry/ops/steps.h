@@ -65,6 +65,7 @@ struct ArchiveStep {
   bool strict = false;   ///< refuse, rather than take a free name, when another source has this one
   bool whole = false;    ///< do not go on from the backup before
   bool dropped = false;  ///< the source is dropped next: all of the backup is read back
+  bool native = false;   ///< also keep the server's own files, which the points are read from
   int passes = 3;        ///< over a live source, at most
   int64_t memory_bytes = int64_t{256} << 20;
 };

@@ -8,6 +8,7 @@
 #include "vecferry/backends/snapshot/merged_reader.h"
 #include "vecferry/engine/snapshot.h"
 #include "vecferry/pipeline/lane_pool.h"
+#include "vecferry/routes/kept_shards.h"
 
 namespace vecferry {
 namespace {
@@ -37,12 +38,14 @@ Status read_only() {
 class SpooledBackend : public Backend {
  public:
   SpooledBackend(std::shared_ptr<Backend> live, std::string collection, CollectionConfig config,
-                 TemporaryFolder spool, std::vector<snapshot::OpenShard> shards)
+                 TemporaryFolder spool, std::vector<snapshot::OpenShard> shards,
+                 std::unique_ptr<KeptShards> kept)
       : live_(std::move(live)),
         collection_(std::move(collection)),
         config_(std::move(config)),
         spool_(std::move(spool)),
-        shards_(std::move(shards)) {}
+        shards_(std::move(shards)),
+        kept_(std::move(kept)) {}
 
   Capabilities capabilities() const override {
     Capabilities can = live_->capabilities();
@@ -112,6 +115,7 @@ class SpooledBackend : public Backend {
                                                    StopToken /*stop*/) override {
     return read_only();
   }
+  SnapshotStore* snapshots() override { return kept_.get(); }
 
  private:
   Status check_name(std::string_view name) const {
@@ -126,9 +130,11 @@ class SpooledBackend : public Backend {
   const CollectionConfig config_;
   const TemporaryFolder spool_;  // outlives the shards in it
   const std::vector<snapshot::OpenShard> shards_;
+  const std::unique_ptr<KeptShards> kept_;  // null: only what was in the files is kept
 };
 
-// One shard: fetched, unpacked, opened. The file is gone as soon as it is unpacked.
+// One shard: fetched, unpacked, opened. The file is gone as soon as it is unpacked, unless it
+// is to be kept.
 Result<snapshot::OpenShard> take_shard(SnapshotStore& store, const std::string& collection,
                                        const ShardInfo& info, const fs::path& folder,
                                        const SpoolOptions& options, const StopToken& stop) {
@@ -137,8 +143,10 @@ Result<snapshot::OpenShard> take_shard(SnapshotStore& store, const std::string& 
   const fs::path unpacked_folder = folder / std::to_string(info.id);
   ARROW_ASSIGN_OR_RAISE(const auto unpacked,
                         engine::unpack_snapshot(file.path, unpacked_folder, {}, stop));
-  std::error_code ignored;
-  fs::remove(file.path, ignored);
+  if (!options.keep_files) {
+    std::error_code ignored;
+    fs::remove(file.path, ignored);
+  }
   if (unpacked.shards.size() != 1) {
     return fail({.kind = ErrorKind::kCorrupt,
                  .what = fmt::format("the snapshot of shard {} holds {} shards", info.id,
@@ -168,7 +176,8 @@ bool same_shards(const std::vector<ShardInfo>& a, const std::vector<ShardInfo>& 
 
 Status can_engine_read(Backend& source, std::string_view collection, StopToken stop) {
   SnapshotStore* store = store_of(source);
-  if (store == nullptr) {
+  // What nobody else writes to is a point in time already.
+  if (store == nullptr || !source.capabilities().live) {
     return no_snapshots();
   }
   ARROW_RETURN_NOT_OK(store->may_read(collection, stop));
@@ -202,8 +211,11 @@ Result<std::shared_ptr<Backend>> engine_read(std::shared_ptr<Backend> live,
                  .next = "try again once the cluster is quiet",
                  .retryable = true});
   }
+  auto kept = options.keep_files
+                  ? std::make_unique<KeptShards>(store->kind(), collection, infos, spool.path())
+                  : nullptr;
   return std::make_shared<SpooledBackend>(std::move(live), collection, std::move(config),
-                                          std::move(spool), std::move(shards));
+                                          std::move(spool), std::move(shards), std::move(kept));
 }
 
 }  // namespace vecferry

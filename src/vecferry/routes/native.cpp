@@ -95,8 +95,9 @@ Result<NativeOutcome> carry_natively(Backend& source, const std::string& from, B
   NativeOutcome outcome{.shards = shards.size()};
   for (const auto& shard : shards) {
     if (outcome.why_not.empty()) {
-      ARROW_ASSIGN_OR_RAISE(const auto address, reads.address_of(from, shard.id, stop));
-      const Status fetched = writes.fetch_shard(to, shard.id, address, stop);
+      const auto address = reads.address_of(from, shard.id, stop);
+      const Status fetched =
+          address.ok() ? writes.fetch_shard(to, shard.id, *address, stop) : address.status();
       ARROW_RETURN_NOT_OK(poll(stop));
       if (fetched.ok()) {
         ++outcome.fetched;

@@ -80,6 +80,10 @@ void sweep_spools(const fs::path& parent) {
   }
 }
 
+fs::path spooled_file(const fs::path& folder, uint32_t shard) {
+  return folder / fmt::format("{}.snapshot", shard);
+}
+
 uint64_t least_bytes(const CollectionConfig& config, uint64_t points) {
   uint64_t each = 0;
   for (const auto& vector : config.vectors) {
@@ -90,7 +94,7 @@ uint64_t least_bytes(const CollectionConfig& config, uint64_t points) {
 
 Result<ShardFile> spool_shard(SnapshotStore& from, std::string_view collection, uint32_t shard,
                               const fs::path& folder, const SpoolOptions& options, StopToken stop) {
-  const fs::path path = folder / fmt::format("{}.snapshot", shard);
+  const fs::path path = spooled_file(folder, shard);
   for (int tries = 1;; ++tries) {
     auto file = try_once(from, collection, shard, path, options, stop);
     if (file.ok() || tries == kTries || !failure_of(file.status()).retryable) {

@@ -17,6 +17,7 @@ namespace vecferry {
 struct SpoolOptions {
   std::filesystem::path parent{};          ///< empty: the system's temporary folder
   std::atomic<uint64_t>* bytes = nullptr;  ///< counts what has come; may be null
+  bool keep_files = false;  ///< they stay after they were opened, as the backend's `snapshots`
 };
 
 /// A folder for about so many bytes.
@@ -25,6 +26,9 @@ Result<TemporaryFolder> make_spool(const SpoolOptions& options, uint64_t expecte
 
 /// Remove what killed processes left there.
 void sweep_spools(const std::filesystem::path& parent);
+
+/// Where in its folder a shard is spooled.
+std::filesystem::path spooled_file(const std::filesystem::path& folder, uint32_t shard);
 
 /// Bytes that so many points take at least, as a server keeps them: their dense vectors.
 uint64_t least_bytes(const CollectionConfig& config, uint64_t points);

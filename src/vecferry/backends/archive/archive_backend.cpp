@@ -6,10 +6,46 @@
 #include <utility>
 
 #include "arrow/record_batch.h"
+#include "vecferry/archive/native_file.h"
 #include "vecferry/backend/filtered_reader.h"
+#include "vecferry/backend/read_only_snapshots.h"
 
 namespace vecferry {
 namespace {
+
+using ManifestPtr = std::shared_ptr<const Manifest>;
+using FindManifest = std::function<Result<ManifestPtr>(std::string_view name, StopToken stop)>;
+
+// The servers' own files beside backups.
+class ArchiveShards : public ReadOnlySnapshots {
+ public:
+  ArchiveShards(const Repository& repository, FindManifest find, std::string version)
+      : repository_(repository), find_(std::move(find)), version_(std::move(version)) {}
+
+  SnapshotKind kind() const override {
+    return {.place = repository_.label(), .generation = version_};
+  }
+
+  Result<std::vector<ShardInfo>> shards(std::string_view name, StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto manifest, find_(name, stop));
+    std::vector<ShardInfo> shards;
+    for (const auto& shard : manifest->native.value_or(NativeRef()).shards) {
+      shards.push_back({.id = shard.id, .key = shard.key});
+    }
+    return shards;
+  }
+
+  Status read_shard(std::string_view name, uint32_t shard, const PieceSink& sink,
+                    StopToken stop) override {
+    ARROW_ASSIGN_OR_RAISE(const auto manifest, find_(name, stop));
+    return read_native_shard(repository_, *manifest, shard, sink, std::move(stop));
+  }
+
+ private:
+  const Repository& repository_;
+  FindManifest find_;
+  std::string version_;
+};
 
 class ArchiveBackend : public Backend {
  public:
@@ -22,7 +58,7 @@ class ArchiveBackend : public Backend {
             .shard_keys = true,
             .remove = false,
             .upsert_existing = false,
-            .normalises_cosine = settled_,
+            .normalises_cosine = unit_vectors_,
             .rounds_payload_floats = settled_};
   }
 
@@ -99,6 +135,30 @@ class ArchiveBackend : public Backend {
                            options);
   }
 
+  // Of what was asked for: a backup that has none, or servers of several versions, and there are
+  // none.
+  SnapshotStore* snapshots() override {
+    const std::lock_guard lock(mutex_);
+    std::optional<std::string> version;
+    for (const auto& [name, manifest] : manifests_) {
+      if (manifest == nullptr) {
+        continue;  // there is no such backup
+      }
+      if (!manifest->native || manifest->native->shards.empty() ||
+          version.value_or(manifest->native->version) != manifest->native->version) {
+        return nullptr;
+      }
+      version = manifest->native->version;
+    }
+    if (version && shards_ == nullptr) {
+      shards_ = std::make_unique<ArchiveShards>(
+          *repository_,
+          [this](std::string_view name, const StopToken& stop) { return find(name, stop); },
+          *version);
+    }
+    return version ? shards_.get() : nullptr;
+  }
+
  private:
   Status read_only(std::string_view name) const {
     return fail({.kind = ErrorKind::kIncompatible,
@@ -108,12 +168,14 @@ class ArchiveBackend : public Backend {
   }
 
   // What a name means does not change while it is being read.
-  Result<std::shared_ptr<const Manifest>> find(std::string_view name, const StopToken& stop) {
+  Result<ManifestPtr> find(std::string_view name, const StopToken& stop) {
     const std::lock_guard lock(mutex_);
     auto& known = manifests_[std::string(name)];
     if (known == nullptr) {
       ARROW_ASSIGN_OR_RAISE(auto manifest, find_backup(*repository_, name, stop));
       settled_ = settled_ && manifest.settled;
+      // Files of a server: it had made unit vectors.
+      unit_vectors_ = unit_vectors_ && (manifest.settled || manifest.native);
       known = std::make_shared<const Manifest>(std::move(manifest));
     }
     return known;
@@ -122,8 +184,10 @@ class ArchiveBackend : public Backend {
   std::shared_ptr<Repository> repository_;
   OnDamage on_damage_;
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const Manifest>> manifests_;
-  std::atomic<bool> settled_ = true;  // every backup that was asked for
+  std::map<std::string, ManifestPtr> manifests_;
+  std::unique_ptr<ArchiveShards> shards_;  // null: not asked for yet
+  std::atomic<bool> settled_ = true;       // every backup that was asked for
+  std::atomic<bool> unit_vectors_ = true;
 };
 
 }  // namespace
