@@ -1,3 +1,5 @@
+#include "vecferry/embed/child_process.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -13,7 +15,6 @@
 #include <utility>
 
 #include "vecferry/base/durable_file.h"
-#include "vecferry/embed/child_process.h"
 
 namespace vecferry {
 namespace {

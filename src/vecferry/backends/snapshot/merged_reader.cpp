@@ -1,9 +1,10 @@
+#include "vecferry/backends/snapshot/merged_reader.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "arrow/array.h"
 #include "arrow/record_batch.h"
-#include "vecferry/backends/snapshot/merged_reader.h"
 #include "vecferry/model/points_builder.h"
 #include "vecferry/model/points_schema.h"
 
