@@ -15,7 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kSampleIds = 20'000;
 // The file, and what is in it, for a moment both.
 constexpr uint64_t kSpoolTimes = 2;
 
@@ -71,26 +70,13 @@ class SpooledBackend : public Backend {
   }
   Result<uint64_t> count(std::string_view name, const Filter* filter, StopToken stop) override {
     ARROW_RETURN_NOT_OK(check_name(name));
-    uint64_t total = 0;
-    for (const auto& shard : shards_) {
-      ARROW_RETURN_NOT_OK(poll(stop));
-      ARROW_ASSIGN_OR_RAISE(const uint64_t points, shard.shard->count(filter));
-      total += points;
-    }
-    return total;
+    return snapshot::count_shards(shards_, filter, stop);
   }
 
   Result<std::vector<IdRange>> plan_scan(std::string_view name, const Filter* filter, int parts,
                                          StopToken stop) override {
     ARROW_RETURN_NOT_OK(check_name(name));
-    std::vector<PointId> sample;
-    for (const auto& shard : shards_) {
-      ARROW_RETURN_NOT_OK(poll(stop));
-      ARROW_ASSIGN_OR_RAISE(const auto ids,
-                            shard.shard->sample_ids(filter, kSampleIds / shards_.size()));
-      sample.insert(sample.end(), ids.begin(), ids.end());
-    }
-    return split_by_quantiles(std::move(sample), parts);
+    return snapshot::plan_shards(shards_, filter, parts, stop);
   }
   Result<std::unique_ptr<PointReader>> open_reader(std::string_view name,
                                                    const ScanOptions& options,

@@ -11,6 +11,7 @@
 namespace vecferry::snapshot {
 namespace {
 
+constexpr uint64_t kSampleIds = 20'000;
 constexpr int64_t kBatchBytes = int64_t{4} << 20;
 
 IdRange nothing() {
@@ -167,6 +168,29 @@ class MergedReader : public PointReader {
 };
 
 }  // namespace
+
+Result<uint64_t> count_shards(const std::vector<OpenShard>& shards, const Filter* filter,
+                              const StopToken& stop) {
+  uint64_t total = 0;
+  for (const auto& shard : shards) {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    ARROW_ASSIGN_OR_RAISE(const uint64_t points, shard.shard->count(filter));
+    total += points;
+  }
+  return total;
+}
+
+Result<std::vector<IdRange>> plan_shards(const std::vector<OpenShard>& shards, const Filter* filter,
+                                         int parts, const StopToken& stop) {
+  std::vector<PointId> sample;
+  for (const auto& shard : shards) {
+    ARROW_RETURN_NOT_OK(poll(stop));
+    ARROW_ASSIGN_OR_RAISE(const auto ids,
+                          shard.shard->sample_ids(filter, kSampleIds / shards.size()));
+    sample.insert(sample.end(), ids.begin(), ids.end());
+  }
+  return split_by_quantiles(std::move(sample), parts);
+}
 
 Result<std::unique_ptr<PointReader>> merge_shards(std::vector<OpenShard> shards,
                                                   const CollectionConfig& config,

@@ -22,7 +22,6 @@ using Json = nlohmann::json;
 
 // zstd makes a snapshot of vectors little smaller; holes in it cost nothing on either side.
 constexpr uint64_t kUnpackedTimes = 3;
-constexpr uint64_t kSampleIds = 20'000;
 
 Status read_only(const fs::path& file) {
   return fail({.kind = ErrorKind::kIncompatible,
@@ -117,12 +116,7 @@ class SnapshotBackend : public Backend {
   Result<uint64_t> count(std::string_view name, const Filter* filter, StopToken stop) override {
     ARROW_RETURN_NOT_OK(check_name(name));
     ARROW_ASSIGN_OR_RAISE(const auto* unpacked, unpack(stop));
-    uint64_t total = 0;
-    for (const auto& shard : unpacked->shards) {
-      ARROW_ASSIGN_OR_RAISE(const uint64_t points, shard.shard->count(filter));
-      total += points;
-    }
-    return total;
+    return snapshot::count_shards(unpacked->shards, filter, stop);
   }
 
   Status create(std::string_view /*name*/, const CollectionConfig& /*config*/,
@@ -146,13 +140,7 @@ class SnapshotBackend : public Backend {
                                          StopToken stop) override {
     ARROW_RETURN_NOT_OK(check_name(name));
     ARROW_ASSIGN_OR_RAISE(const auto* unpacked, unpack(stop));
-    std::vector<PointId> sample;
-    for (const auto& shard : unpacked->shards) {
-      ARROW_ASSIGN_OR_RAISE(const auto ids,
-                            shard.shard->sample_ids(filter, kSampleIds / unpacked->shards.size()));
-      sample.insert(sample.end(), ids.begin(), ids.end());
-    }
-    return split_by_quantiles(std::move(sample), parts);
+    return snapshot::plan_shards(unpacked->shards, filter, parts, stop);
   }
 
   Result<std::unique_ptr<PointReader>> open_reader(std::string_view name,
