@@ -252,6 +252,8 @@ def main():
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--json", help="every case's result, for a closer look")
     options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT):  # servers and namespace go on the way out
+        signal.signal(number, lambda *_: sys.exit(1))
     vecferry = str(Path(options.vecferry).resolve())
     qdrant = options.qdrant if options.qdrant == "serve" else str(Path(options.qdrant).resolve())
     routes = ("stream", "native", "engine-read", "ship")
