@@ -34,8 +34,6 @@ struct ShardFile {
 struct SnapshotKind {
   std::string place{};       ///< the same for the same server
   std::string generation{};  ///< of the files it writes: the server's minor version, "1.18"
-  bool here =
-      false;  ///< reached as this machine (localhost): elsewhere that name means another one
 };
 
 /// Takes a file piece by piece.

@@ -93,9 +93,6 @@ Result<NativeOutcome> carry_natively(Backend& source, const std::string& from, B
   ARROW_ASSIGN_OR_RAISE(const auto there, writes.shards(to, stop));
   ARROW_RETURN_NOT_OK(not_the_same(shards, there));
   NativeOutcome outcome{.shards = shards.size()};
-  if (reads.kind().here && !writes.kind().here) {  // there, the name would mean another server
-    outcome.why_not = "the source is reached by a name of this machine only";
-  }
   for (const auto& shard : shards) {
     if (outcome.why_not.empty()) {
       const auto address = reads.address_of(from, shard.id, stop);

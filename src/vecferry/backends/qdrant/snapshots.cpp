@@ -80,8 +80,7 @@ QdrantSnapshots::QdrantSnapshots(std::shared_ptr<Connection> connection)
 SnapshotKind QdrantSnapshots::kind() const {
   const auto& version = connection_->features().version;
   return {.place = connection_->endpoint().rest_url,
-          .generation = fmt::format("{}.{}", version.major, version.minor),
-          .here = connection_->endpoint().loopback};
+          .generation = fmt::format("{}.{}", version.major, version.minor)};
 }
 
 // A server looks at rights first, and only then for the shard.
