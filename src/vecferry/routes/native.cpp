@@ -50,6 +50,12 @@ Status not_the_same(const std::vector<ShardInfo>& from, const std::vector<ShardI
 
 }  // namespace
 
+bool is_on_this_machine(const SnapshotStore& store) {
+  const std::string place = store.kind().place;
+  return place.find("//localhost") != std::string::npos ||
+         place.find("//127.") != std::string::npos || place.find("//[::1]") != std::string::npos;
+}
+
 Status can_go_natively(Backend& source, std::string_view collection, Backend& target,
                        StopToken stop) {
   SnapshotStore* from = source.snapshots();
@@ -93,6 +99,9 @@ Result<NativeOutcome> carry_natively(Backend& source, const std::string& from, B
   ARROW_ASSIGN_OR_RAISE(const auto there, writes.shards(to, stop));
   ARROW_RETURN_NOT_OK(not_the_same(shards, there));
   NativeOutcome outcome{.shards = shards.size()};
+  if (is_on_this_machine(reads) && !is_on_this_machine(writes)) {
+    outcome.why_not = "the source is reached by a name of this machine only";
+  }
   for (const auto& shard : shards) {
     if (outcome.why_not.empty()) {
       const auto address = reads.address_of(from, shard.id, stop);

@@ -8,6 +8,9 @@
 /// The route `native`: the servers' own files, index included, from one to the other.
 namespace vecferry {
 
+/// Is this place reached by a name of this machine, such as localhost? Elsewhere it means another.
+bool is_on_this_machine(const SnapshotStore& store);
+
 /// Errors: kIncompatible, kRefused, with the reason why these two cannot exchange shards.
 Status can_go_natively(Backend& source, std::string_view collection, Backend& target,
                        StopToken stop);

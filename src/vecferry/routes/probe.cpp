@@ -151,13 +151,7 @@ class Probe {
   // A name such as localhost leads a server on another machine to itself.
   void note_machines() {
     const auto here = [](Backend* end, EndKind kind) {
-      if (kind != EndKind::kServer) {
-        return true;
-      }
-      const std::string place = end->snapshots()->kind().place;
-      return place.find("//localhost") != std::string::npos ||
-             place.find("//127.") != std::string::npos ||
-             place.find("//[::1]") != std::string::npos;
+      return kind != EndKind::kServer || is_on_this_machine(*end->snapshots());
     };
     const bool source_here = here(journey_.source, facts_.source);
     const bool target_here = here(journey_.target, facts_.target);
