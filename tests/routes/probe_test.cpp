@@ -63,6 +63,11 @@ class FakeServer : public FaultyBackend {
  public:
   FakeServer() : FakeServer(memory_backend()) {}
   SnapshotStore* snapshots() override { return &store; }
+  Capabilities capabilities() const override {
+    auto can = FaultyBackend::capabilities();
+    can.live = true;
+    return can;
+  }
 
   FakeStore store{};
   Faults faults{};
