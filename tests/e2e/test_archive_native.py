@@ -121,10 +121,12 @@ def test_they_go_with_their_backup(vecferry, served):
 
 def test_killed_anywhere_nothing_of_them_is_left(vecferry, served):
     vecferry.json("backup", f"{served.url}/docs", "--to", ARCHIVE)
+    # What a killed run leaves in the spool goes with the next one.
+    backup = ("backup", f"{served.url}/docs", "--to", ARCHIVE, "--native", "--spool", "spool")
     killed = 0
     while True:
         done = subprocess.run(
-            [vecferry.binary, "backup", f"{served.url}/docs", "--to", ARCHIVE, "--native"],
+            [vecferry.binary, *backup],
             cwd=vecferry.folder,
             env=vecferry.environment() | {"VECFERRY_KILL_POINT": f"#{killed + 1}"},
             capture_output=True,
@@ -140,6 +142,7 @@ def test_killed_anywhere_nothing_of_them_is_left(vecferry, served):
     checked = vecferry.json("check", ARCHIVE)
     assert checked["sound"] and checked["unneeded"] == [] and checked["strange"] == []
     assert not [path for path in tree(vecferry.folder / "kept") if ".tmp-" in path]
+    assert tree(vecferry.folder / "spool") == {}
     assert not vecferry.json("ls", served.url)["collections"][1:]
 
 

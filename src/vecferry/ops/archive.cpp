@@ -122,6 +122,9 @@ Result<std::optional<ArchivedMark>> readable_mark(const Repository& repository,
                                                   const RestoreRequest& request,
                                                   OperationPlan* plan) {
   auto mark = repository.mark(request.collection);
+  if (!repository.head().ok()) {  // into such an archive nothing is written
+    mark = repository.head();
+  }
   if (mark.ok() || !request.allow_partial) {
     return mark;
   }
