@@ -125,6 +125,7 @@ Status plan_route(CopyPlan* plan, const StopToken& stop) {
                        .whole = travels_unchanged(*plan),
                        .creates = plan->create,
                        .index = request.travel.index,
+                       .prove = request.verify,
                        .points = plan->expected_points,
                        .spool = request.travel.spool},
                       request.travel.prefer, request.travel.route, stop)

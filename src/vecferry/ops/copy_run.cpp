@@ -132,6 +132,8 @@ class CopyRun {
           target_, ship_to(target_, {.spool = request_.travel.spool,
                                      .index_threads = request_.travel.index_threads,
                                      .build_index = request_.travel.index,
+                                     .expected_bytes = least_bytes(
+                                         plan_.target_config, plan_.expected_points.value_or(0)),
                                      .index_progress = [this](uint64_t done, uint64_t total) {
                                        progress_.points = done;
                                        progress_.expected = total;
