@@ -237,7 +237,8 @@ def test_every_kill_point_is_passed(world):
         traced(vecferry, "undo", newest(vecferry)["id"])
         traced(vecferry, *args)
         world.forget(vecferry)
-    assert written - passed == set()
+    # Only where a server's snapshots fail: test_route_faults.py kills there.
+    assert written - passed == {"load.begun_again"}
     assert len(written) >= 20
 
 

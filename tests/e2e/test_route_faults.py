@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 from faulty_network import FaultyRest, _RestHandler
 from test_bad_input import little_room
+from test_operations import newest, run_killed
 from test_routes import names_at, nothing_is_left, servers, takes_writes  # noqa: F401
 
 # What asks for a shard, or puts one in place; not the question whether one may.
@@ -108,6 +109,24 @@ def test_a_route_that_is_given_up_is_named(vecferry, servers, fault):  # noqa: F
             notes = done["receipt"]["notes"]
             assert any("was given up" in note for note in notes), notes
             assert vecferry.json("verify", "first/rich", target)["equal"]
+        nothing_is_left(vecferry, *servers)
+
+
+@pytest.mark.parametrize("way", ["resume", "undo"])
+def test_killed_where_a_route_is_given_up(vecferry, servers, way):  # noqa: F811
+    with (
+        SnapshotProxy(servers[0], 500) as first,
+        SnapshotProxy(servers[1], 500) as second,
+    ):
+        name_proxies(vecferry, first, second, servers)
+        clone = ("clone", "first/rich", "second/rich", "--prefer", "consistent", "--spool", "spool")
+        assert run_killed(vecferry, "load.begun_again", *clone)
+        ended = vecferry.json(way, newest(vecferry)["id"])
+        if way == "resume":
+            assert (ended["route"], ended["verified"]) == ("stream", True)
+            assert vecferry.json("verify", "first/rich", "second/rich")["equal"]
+        else:
+            assert names_at(servers[1]) == []
         nothing_is_left(vecferry, *servers)
 
 
