@@ -125,9 +125,9 @@ Status plan_route(CopyPlan* plan, const StopToken& stop) {
                        .whole = travels_unchanged(*plan),
                        .creates = plan->create,
                        .index = request.travel.index,
-                       .prove = request.verify,
                        .points = plan->expected_points,
-                       .spool = request.travel.spool},
+                       .spool = request.travel.spool,
+                       .prove = request.verify},
                       request.travel.prefer, request.travel.route, stop)
       .Value(&plan->route);
 }

@@ -21,6 +21,12 @@ Result<OperationPlan> begin(std::string verb, const DropRequest& request, StopTo
                  .where = target.label,
                  .next = "remove a file with the system's own tools"});
   }
+  if (!target.backend->capabilities().writable) {
+    return fail({.kind = ErrorKind::kIncompatible,
+                 .what = fmt::format("{} works on live collections, not on backups", verb),
+                 .where = target.label,
+                 .next = "`vecferry prune` removes old backups from an archive"});
+  }
   OperationPlan plan{.verb = std::move(verb),
                      .source = target.label,
                      .target = target.label,
