@@ -1,6 +1,7 @@
 """Collections that travel as what a server has on disk: native, engine-read and ship."""
 
 import json
+import random
 import subprocess
 import threading
 
@@ -189,6 +190,27 @@ def test_killed_at_every_point(vecferry, servers, route, way):
     assert passed >= 8
     nothing_is_left(vecferry, first, second)
     assert tree(vecferry.folder / "spool") == {}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_copy_killed_at_any_moment_is_typed_again(vecferry, servers, start, route):
+    """What a kill leaves is replaced by the same command, or is complete."""
+    choice, killed = random.Random(3), 0
+    command = ("copy", "first/rich", "second/rich", "--route", route, "--spool", "spool")
+    for _ in range(12):
+        process = start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=choice.uniform(0.02, 0.8))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        if process.wait() != 0:
+            killed += 1
+            again = vecferry.run("--json", *command, code=(0, 1))
+            assert again.code == 0 or again.error["kind"] == "exists"
+        assert vecferry.json("verify", "first/rich", "second/rich")["equal"]
+        vecferry.json("drop", "second/rich", "--yes", "--no-backup")
+    assert killed > 3
+    nothing_is_left(vecferry, *servers)
 
 
 def test_merge_and_split_over_snapshots_and_shipped(vecferry, servers):

@@ -158,7 +158,7 @@ class CopyRun {
 
   // Everything between "the target is there" and "the copy is proved".
   Status fill_target() {
-    const auto copy_start = Clock::now();
+    const auto start = Clock::now();
     CopyOutcome outcome;
     if (route_ == Route::kNative) {
       failed_at_ = FailedAt::kItsOwn;
@@ -167,26 +167,49 @@ class CopyRun {
     } else {
       ARROW_ASSIGN_OR_RAISE(outcome, fill_with_points());
     }
-    if (plan_.create) {
-      progress_.begin(Phase::kFinishing, 0);
-      failed_at_ = route_ == Route::kShip ? FailedAt::kItsOwn : FailedAt::kCommon;
-      ARROW_RETURN_NOT_OK(target_->finish(request_.target.collection, plan_.target_config, stop_));
+    receipt_.copy_seconds = seconds_since(start);
+    // Where others see a collection before it is finished, it is proved first: one whose copy was
+    // killed is then never taken for whole, and the next copy takes its place.
+    const bool proved_first =
+        plan_.create && route_ != Route::kShip && target_->capabilities().live;
+    if (proved_first) {
+      ARROW_RETURN_NOT_OK(prove(outcome));
     }
-    failed_at_ = FailedAt::kCommon;
-    receipt_.copy_seconds = seconds_since(copy_start);
-    const auto verify_start = Clock::now();
-    if (request_.follow_up > 0) {
-      ARROW_RETURN_NOT_OK(follow());
-      receipt_.verify_seconds = seconds_since(verify_start);
-    } else if (request_.verify) {
-      ARROW_RETURN_NOT_OK(route_ == Route::kNative ? verify_native() : verify(outcome));
-      receipt_.verify_seconds = seconds_since(verify_start);
-    } else if (route_ == Route::kNative) {
-      ARROW_ASSIGN_OR_RAISE(receipt_.digest.count,
-                            target_->count(request_.target.collection, nullptr, stop_));
-      receipt_.notes.emplace_back("no point was read on the way: there is no digest");
+    if (plan_.create) {
+      ARROW_RETURN_NOT_OK(finish());
+    }
+    if (!proved_first) {
+      ARROW_RETURN_NOT_OK(prove(outcome));
     }
     return plan_.aliases.empty() ? Status::OK() : target_->change_aliases(plan_.aliases, stop_);
+  }
+
+  Status finish() {
+    const auto start = Clock::now();
+    progress_.begin(Phase::kFinishing, 0);
+    failed_at_ = route_ == Route::kShip ? FailedAt::kItsOwn : FailedAt::kCommon;
+    ARROW_RETURN_NOT_OK(target_->finish(request_.target.collection, plan_.target_config, stop_));
+    failed_at_ = FailedAt::kCommon;
+    receipt_.copy_seconds += seconds_since(start);
+    return Status::OK();
+  }
+
+  Status prove(const CopyOutcome& outcome) {
+    const auto start = Clock::now();
+    if (request_.follow_up > 0) {
+      ARROW_RETURN_NOT_OK(follow());
+    } else if (request_.verify) {
+      ARROW_RETURN_NOT_OK(route_ == Route::kNative ? verify_native() : verify(outcome));
+    } else {
+      if (route_ == Route::kNative) {
+        ARROW_ASSIGN_OR_RAISE(receipt_.digest.count,
+                              target_->count(request_.target.collection, nullptr, stop_));
+        receipt_.notes.emplace_back("no point was read on the way: there is no digest");
+      }
+      return Status::OK();
+    }
+    receipt_.verify_seconds = seconds_since(start);
+    return Status::OK();
   }
 
   Result<CopyOutcome> fill_with_points() {
