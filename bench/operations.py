@@ -50,21 +50,24 @@ def bytes_a_point(run, folder):
     """How the highest memory of a merge that only decides grows with the points."""
     highest = []
     for points in TINY:
-        file = folder / f"tiny-{points}.parquet"
-        texts = [f'{{"content":"text {number}"}}' for number in range(points)]
-        values = pa.array([0.0, 1.0] * points, pa.float32())
-        table = pa.table(
-            {
-                "id": pa.array(range(points), pa.uint64()),
-                "vector": pa.FixedSizeListArray.from_arrays(values, 2),
-                "payload": texts,
-            }
-        )
-        pq.write_table(table, file, row_group_size=50_000)
+        halves = []
+        for half in range(2):
+            ids = range(half * points // 2, (half + 1) * points // 2)
+            halves.append(folder / f"tiny-{points}-{half}.parquet")
+            values = pa.array([0.0, 1.0] * len(ids), pa.float32())
+            table = pa.table(
+                {
+                    "id": pa.array(ids, pa.uint64()),
+                    "vector": pa.FixedSizeListArray.from_arrays(values, 2),
+                    "payload": [f'{{"content":"text {number}"}}' for number in ids],
+                }
+            )
+            pq.write_table(table, halves[-1], row_group_size=50_000)
         name = f"decide {points}"
-        run(name, "merge", file, "--into", "local:tiny/all", "--dedupe", "content", "--dry-run")
+        run(name, "merge", *halves, "--into", "local:tiny/all", "--dedupe", "content", "--dry-run")
         highest.append(run.memory_kib[name] * 1024)
-        file.unlink()
+        for file in halves:
+            file.unlink()
     return (highest[1] - highest[0]) / (TINY[1] - TINY[0])
 
 

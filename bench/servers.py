@@ -101,7 +101,7 @@ def main():
         delete(options.b, name)
         for transport in options.transports.split(","):
             target = f"http://{options.b}/bench-{transport}"
-            seconds, memory, line = run(ours(transport, "copy", source, target))
+            seconds, memory, line = run(ours(transport, "copy", source, target, "--route=stream"))
             receipt = json.loads(line)
             assert receipt["verified"], receipt
             note(f"{transport}: copy and verify, whole", seconds, memory)
