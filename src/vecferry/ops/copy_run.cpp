@@ -16,9 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Over a source that goes on changing; each pass finds less.
-constexpr int kCatchUpPasses = 5;
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -197,7 +194,7 @@ class CopyRun {
   Status prove(const CopyOutcome& outcome) {
     const auto start = Clock::now();
     if (request_.follow_up > 0) {
-      ARROW_RETURN_NOT_OK(follow());
+      ARROW_RETURN_NOT_OK(follow(request_.follow_up));
     } else if (request_.verify) {
       ARROW_RETURN_NOT_OK(route_ == Route::kNative ? verify_native() : verify(outcome));
     } else {
@@ -307,29 +304,16 @@ class CopyRun {
     if (!request_.source.backend->capabilities().live) {
       return differs(plan_, found);
     }
-    ARROW_ASSIGN_OR_RAISE(const auto done,
-                          follow_up(points_, *target_, request_.target.collection, kCatchUpPasses,
-                                    request_.limits, progress_, stop_));
-    receipt_.notes.push_back(fmt::format(
-        "the source changed meanwhile: {} points upserted, {} removed after the snapshot",
-        done.upserted, done.removed));
-    receipt_.verified = done.moving == 0;
-    if (done.moving > 0) {
-      receipt_.notes.push_back(
-          fmt::format("{} points were still moving after the last pass: `vecferry sync` follows on",
-                      done.moving));
-    }
-    return digest_source(target, progress_, stop_).Value(&receipt_.digest);
+    return follow(kCatchUpPasses);
   }
 
   // Also proves the copy: a pass that finds nothing has compared every point. Reads the source as
   // it is now, whatever the target was filled from.
-  Status follow() {
+  Status follow(int passes) {
     Backend& target = *request_.target.backend;
     const std::string& collection = request_.target.collection;
-    ARROW_ASSIGN_OR_RAISE(const auto done,
-                          follow_up(plan_.points, target, collection, request_.follow_up,
-                                    request_.limits, progress_, stop_));
+    ARROW_ASSIGN_OR_RAISE(const auto done, follow_up(plan_.points, target, collection, passes,
+                                                     request_.limits, progress_, stop_));
     for (auto& sentence : to_sentences(done)) {
       receipt_.notes.push_back(std::move(sentence));
     }

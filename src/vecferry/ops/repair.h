@@ -18,6 +18,9 @@ Result<CopyOutcome> copy_ids(const Source& source, const std::vector<PointId>& i
 Status remove_ids(Backend& target, const std::string& collection, const std::vector<PointId>& ids,
                   Progress& progress, StopToken stop);
 
+/// Passes after a snapshot of a source that goes on changing; each finds less.
+inline constexpr int kCatchUpPasses = 5;
+
 struct FollowUp {
   int passes = 0;
   uint64_t upserted = 0;

@@ -122,7 +122,6 @@ class Load {
 
   // Nothing was read on the way, so both sides are; what a live source changed meanwhile follows.
   Status verify_native() {
-    constexpr int kPasses = 5;
     run_.progress.begin(Phase::kComparing, 0);
     const OpenedEnd& from = sources_.front().end;
     const Source source{.backend = from.backend.get(), .collection = from.collection};
@@ -130,10 +129,10 @@ class Load {
     ARROW_ASSIGN_OR_RAISE(const auto found,
                           compare_points(source, target, {.memory_bytes = step_.memory_bytes},
                                          run_.progress, run_.stop));
-    if (!found.equal) {
-      return follow(kPasses);
+    run_.facts.digest = found.a;
+    if (!found.equal) {  // what an archive keeps does not change: there it is damage
+      return from.backend->capabilities().live ? follow(kCatchUpPasses) : differs(found.b);
     }
-    run_.facts.digest = found.b;
     run_.facts.bytes = run_.progress.bytes / 2;
     run_.facts.verified = true;
     return Status::OK();
