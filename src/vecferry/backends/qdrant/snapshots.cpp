@@ -26,11 +26,12 @@ std::string shard_path(std::string_view collection, uint32_t shard) {
   return fmt::format("{}/shards/{}", collection_path(collection), shard);
 }
 
-Status not_whole(const Connection& node, std::string_view collection, std::string what) {
+Status not_whole(const Connection& node, std::string_view collection, std::string what,
+                 std::string next = "--route stream needs no snapshots") {
   return fail({.kind = ErrorKind::kIncompatible,
                .what = std::move(what),
                .where = node.place_of(collection),
-               .next = "--route stream needs no snapshots"});
+               .next = std::move(next)});
 }
 
 // Of a request that was to fail: for want of a right, or because nobody answered? What else the
@@ -126,32 +127,33 @@ Result<QdrantSnapshots::Placement> QdrantSnapshots::place(std::string_view colle
   for (const auto& replica : cluster.replicas) {
     shards.try_emplace(replica.shard_id,
                        ShardInfo{.id = replica.shard_id, .key = replica.shard_key});
-    // A node tells of its own replica twice.
-    if (replica.state != "Active" || !seen.emplace(replica.shard_id, replica.peer_id).second) {
-      continue;
+    if (!seen.emplace(replica.shard_id, replica.peer_id).second) {
+      continue;  // a node tells of its own replica twice
     }
     ARROW_ASSIGN_OR_RAISE(auto holder, node(replica.peer_id, cluster.peer_id, stop));
-    if (holder != nullptr) {
+    if (replica.state == "Active" && holder != nullptr) {
       placement.holders[replica.shard_id].push_back(std::move(holder));
+    } else {
+      placement.out_of_reach.insert(replica.shard_id);
     }
   }
   for (auto& [id, shard] : shards) {
     if (placement.holders.count(id) == 0) {
       return not_whole(
           *connection_, collection,
-          fmt::format("no node that can be asked has an active replica of shard {}; list the "
-                      "cluster's nodes in vecferry.toml: nodes = [\"http://…\", …]",
-                      id));
+          fmt::format("no node that can be asked has an active replica of shard {}{}", id, away_),
+          away_.empty() ? "list the cluster's nodes in vecferry.toml: nodes = [\"http://…\", …]; "
+                          "--route stream needs none"
+                        : "bring the node back, or take --route stream");
     }
     placement.shards.push_back(std::move(shard));
   }
   return placement;
 }
 
-Result<std::vector<QdrantSnapshots::Node>> QdrantSnapshots::holders_of(std::string_view collection,
-                                                                       uint32_t shard,
-                                                                       const StopToken& stop) {
-  ARROW_ASSIGN_OR_RAISE(auto placement, place(collection, stop));
+Result<std::vector<QdrantSnapshots::Node>> QdrantSnapshots::holders_of(Placement placement,
+                                                                       std::string_view collection,
+                                                                       uint32_t shard) const {
   const auto found = placement.holders.find(shard);
   if (found == placement.holders.end()) {
     return fail({.kind = ErrorKind::kNotFound,
@@ -159,6 +161,29 @@ Result<std::vector<QdrantSnapshots::Node>> QdrantSnapshots::holders_of(std::stri
                  .where = connection_->place_of(collection)});
   }
   return std::move(found->second);
+}
+
+Result<std::vector<QdrantSnapshots::Node>> QdrantSnapshots::some_holders_of(
+    std::string_view collection, uint32_t shard, const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(auto placement, place(collection, stop));
+  return holders_of(std::move(placement), collection, shard);
+}
+
+// Nothing carries a shard that was put in place on to its other replicas: those would keep what
+// they have, for good.
+Result<std::vector<QdrantSnapshots::Node>> QdrantSnapshots::all_holders_of(
+    std::string_view collection, uint32_t shard, const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(auto placement, place(collection, stop));
+  if (placement.out_of_reach.count(shard) > 0) {
+    return not_whole(
+        *connection_, collection,
+        fmt::format("shard {} has a replica that cannot be filled: its node is not named, or not "
+                    "active{}",
+                    shard, away_),
+        "list all of the cluster's nodes in vecferry.toml: nodes = [\"http://…\", …]; --route "
+        "stream needs none");
+  }
+  return holders_of(std::move(placement), collection, shard);
 }
 
 Result<QdrantSnapshots::Node> QdrantSnapshots::node(uint64_t peer, uint64_t own_peer,
@@ -182,20 +207,30 @@ Status QdrantSnapshots::find_nodes(const StopToken& stop) {
     options.url = url;
     options.transport = Transport::kRest;
     options.nodes.clear();
-    ARROW_ASSIGN_OR_RAISE(auto opened, Connection::open(std::move(options), stop));
-    ARROW_ASSIGN_OR_RAISE(const auto text, opened->rest({.path = "/cluster"}, stop));
-    const Json json = Json::parse(text, nullptr, false);
-    if (json.is_object() && json.value("peer_id", Json()).is_number_unsigned()) {
-      nodes_.emplace(json["peer_id"].get<uint64_t>(), std::move(opened));
+    const Status known = get_to_know(std::move(options), stop);
+    ARROW_RETURN_NOT_OK(poll(stop));
+    if (!known.ok()) {  // its shards may be elsewhere, too
+      away_ += fmt::format("; {}: {}", url, failure_of(known).what);
     }
   }
   asked_ = true;
   return Status::OK();
 }
 
+Status QdrantSnapshots::get_to_know(QdrantOptions options, const StopToken& stop) {
+  ARROW_ASSIGN_OR_RAISE(auto opened, Connection::open(std::move(options), stop));
+  ARROW_ASSIGN_OR_RAISE(const auto text, opened->rest({.path = "/cluster"}, stop));
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.value("peer_id", Json()).is_number_unsigned()) {
+    return fail({.kind = ErrorKind::kIncompatible, .what = "it is no node of a cluster"});
+  }
+  nodes_.emplace(json["peer_id"].get<uint64_t>(), std::move(opened));
+  return Status::OK();
+}
+
 Status QdrantSnapshots::read_shard(std::string_view collection, uint32_t shard,
                                    const PieceSink& sink, StopToken stop) {
-  ARROW_ASSIGN_OR_RAISE(const auto holders, holders_of(collection, shard, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto holders, some_holders_of(collection, shard, stop));
   const Connection& node = *holders.front();
   Tail tail;
   Status sunk;
@@ -225,7 +260,7 @@ Status QdrantSnapshots::read_shard(std::string_view collection, uint32_t shard,
 // The same file to each holder: then they are equal at once, and nothing needs to be transferred.
 Status QdrantSnapshots::write_shard(std::string_view collection, uint32_t shard,
                                     const ShardFile& file, StopToken stop) {
-  ARROW_ASSIGN_OR_RAISE(const auto holders, holders_of(collection, shard, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto holders, all_holders_of(collection, shard, stop));
   for (const auto& holder : holders) {
     ARROW_RETURN_NOT_OK(upload(*holder, collection, shard, file, stop));
   }
@@ -271,7 +306,7 @@ Status QdrantSnapshots::upload(const Connection& node, std::string_view collecti
 
 Status QdrantSnapshots::fetch_shard(std::string_view collection, uint32_t shard,
                                     const ShardAddress& from, StopToken stop) {
-  ARROW_ASSIGN_OR_RAISE(const auto holders, holders_of(collection, shard, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto holders, all_holders_of(collection, shard, stop));
   if (holders.size() > 1) {
     return not_whole(*connection_, collection,
                      fmt::format("shard {} has {} holders, and each would get another moment of it",
@@ -296,7 +331,7 @@ Status QdrantSnapshots::fetch_shard(std::string_view collection, uint32_t shard,
 
 Result<ShardAddress> QdrantSnapshots::address_of(std::string_view collection, uint32_t shard,
                                                  StopToken stop) {
-  ARROW_ASSIGN_OR_RAISE(const auto holders, holders_of(collection, shard, stop));
+  ARROW_ASSIGN_OR_RAISE(const auto holders, some_holders_of(collection, shard, stop));
   const auto& node = *holders.front();
   const auto& options = node.options();
   return ShardAddress{.url = node.endpoint().rest_url + shard_path(collection, shard) + "/snapshot",

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,14 +42,22 @@ class QdrantSnapshots : public SnapshotStore {
   struct Placement {
     std::vector<ShardInfo> shards{};
     std::map<uint32_t, std::vector<Node>> holders{};
+    std::set<uint32_t> out_of_reach{};  ///< with a replica that is not among the holders
   };
 
   Result<Placement> place(std::string_view collection, const StopToken& stop);
-  Result<std::vector<Node>> holders_of(std::string_view collection, uint32_t shard,
-                                       const StopToken& stop);
+  Result<std::vector<Node>> holders_of(Placement placement, std::string_view collection,
+                                       uint32_t shard) const;
+  /// To read from: at least one.
+  Result<std::vector<Node>> some_holders_of(std::string_view collection, uint32_t shard,
+                                            const StopToken& stop);
+  /// To write to: every replica there is.
+  Result<std::vector<Node>> all_holders_of(std::string_view collection, uint32_t shard,
+                                           const StopToken& stop);
   /// The node with this peer id; null when nobody named it.
   Result<Node> node(uint64_t peer, uint64_t own_peer, const StopToken& stop);
   Status find_nodes(const StopToken& stop);
+  Status get_to_know(QdrantOptions options, const StopToken& stop);
   Status upload(const Connection& node, std::string_view collection, uint32_t shard,
                 const ShardFile& file, const StopToken& stop) const;
   Status try_write(std::string_view collection, const ShardInfo& shard, uint64_t least_operation,
@@ -58,6 +67,7 @@ class QdrantSnapshots : public SnapshotStore {
   std::mutex mutex_;
   bool asked_ = false;              // guarded by mutex_
   std::map<uint64_t, Node> nodes_;  // by peer id; guarded by mutex_
+  std::string away_;                // of the named ones that do not answer, in words; likewise
 };
 
 }  // namespace vecferry::remote
