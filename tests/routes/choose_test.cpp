@@ -83,6 +83,16 @@ TEST(Choose, FewPointsWithoutAnIndexAreStreamed) {
   EXPECT_EQ(pick(facts).route, Route::kStream);
 }
 
+// Who does not wait for a server's index does not want to wait for one that is built here.
+TEST(Choose, AnIndexThatNobodyWaitsForIsNotBuiltHere) {
+  RouteFacts facts = without_snapshots(large());
+  EXPECT_GT(of(pick(facts), Route::kStream).index_seconds, 10);
+  facts.waits = false;
+  EXPECT_EQ(pick(facts).route, Route::kStream);
+  EXPECT_EQ(of(pick(facts), Route::kStream).index_seconds, 0);
+  EXPECT_GT(of(pick(facts), Route::kShip).index_seconds, 10);
+}
+
 TEST(Choose, WhatIsSmallIsNotExplainedAtLength) {
   auto facts = large();
   facts.points = 500;

@@ -29,7 +29,7 @@ Result<OperationPlan> make_plan(const BackupOptions& options, const Context& con
                         .native = options.native,
                         .passes = options.passes,
                         .memory_bytes = planning.memory_bytes};
-  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse(planning.names));
   ARROW_ASSIGN_OR_RAISE(request.archive, chosen_archive(context, planning.names, options.archive));
   auto plan = planner(
       request, {.places = planning.places, .progress = planning.progress, .stop = planning.stop});

@@ -77,7 +77,7 @@ std::string report_text(const BenchReport& report, const BenchWords& words) {
 Result<int> run_bench_verb(const Context& context, const Output& output, const BenchWords& words) {
   ARROW_ASSIGN_OR_RAISE(const auto names, PlaceNames::load(context.config_file, context.network));
   BenchRequest request{.rounds = words.rounds, .peers = words.peers};
-  ARROW_ASSIGN_OR_RAISE(request.travel, words.route.parse());
+  ARROW_ASSIGN_OR_RAISE(request.travel, words.route.parse(names));
   ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(words.memory));
 
   OpenedLocation source;

@@ -50,7 +50,7 @@ void add_clone(CLI::App& app, Context& context) {
             ARROW_ASSIGN_OR_RAISE(auto source,
                                   planning.places.typed_source(options->source, {}, planning.stop));
             ARROW_ASSIGN_OR_RAISE(auto target, target_of(options->target, source, planning));
-            ARROW_ASSIGN_OR_RAISE(auto travel, options->route.parse());
+            ARROW_ASSIGN_OR_RAISE(auto travel, options->route.parse(planning.names));
             const CloneRequest request{
                 .source = std::move(source),
                 .target = std::move(target),

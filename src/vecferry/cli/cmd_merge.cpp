@@ -30,7 +30,7 @@ Result<MergeRequest> request_of(const MergeOptions& options, const Planning& pla
                        .memory_bytes = planning.memory_bytes};
   ARROW_ASSIGN_OR_RAISE(
       request.rules, parse_merge_rules(options.dedupe, options.on_conflict, options.content_key));
-  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse(planning.names));
   ARROW_ASSIGN_OR_RAISE(request.reading.distance, distance_of(options.distance));
   for (const auto& text : options.rename_vectors) {
     ARROW_ASSIGN_OR_RAISE(auto rename, parse_merge_rename(text, options.sources));

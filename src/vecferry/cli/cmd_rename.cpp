@@ -37,7 +37,7 @@ void add_rename(CLI::App& app, Context& context) {
             ARROW_ASSIGN_OR_RAISE(auto source,
                                   planning.places.typed_target(options->source, planning.stop));
             ARROW_ASSIGN_OR_RAISE(auto archive, chosen_archive(context, planning.names, ""));
-            ARROW_ASSIGN_OR_RAISE(auto travel, options->route.parse());
+            ARROW_ASSIGN_OR_RAISE(auto travel, options->route.parse(planning.names));
             std::string journal;
             if (planning.names.archive().empty()) {  // one that was named gets the backups
               ARROW_ASSIGN_OR_RAISE(journal, journal_folder(context, planning.names));

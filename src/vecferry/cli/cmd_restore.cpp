@@ -50,7 +50,7 @@ Result<OperationPlan> make_plan(const RestoreOptions& options, const Context& co
                          .build_index = options.index,
                          .memory_bytes = planning.memory_bytes};
   ARROW_ASSIGN_OR_RAISE(request.selection, options.selection.parse());
-  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse(planning.names));
   if (!options.target.empty()) {
     ARROW_ASSIGN_OR_RAISE(request.target,
                           planning.places.typed_target(options.target, planning.stop));

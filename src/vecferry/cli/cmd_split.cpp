@@ -56,7 +56,7 @@ Result<SplitRequest> request_of(const SplitOptions& options, const Context& cont
     ARROW_ASSIGN_OR_RAISE(auto part, part_of(text));
     request.where.push_back(std::move(part));
   }
-  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse(planning.names));
   ARROW_ASSIGN_OR_RAISE(request.reading.distance, distance_of(options.distance));
   ARROW_ASSIGN_OR_RAISE(
       request.source, planning.places.typed_source(options.source, request.reading, planning.stop));

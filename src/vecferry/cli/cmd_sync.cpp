@@ -66,7 +66,7 @@ Result<OperationPlan> make_plan(const SyncOptions& options, const Planning& plan
   ARROW_ASSIGN_OR_RAISE(auto source,
                         planning.places.typed_source(options.source, {}, planning.stop));
   ARROW_ASSIGN_OR_RAISE(auto target, planning.places.typed_target(options.target, planning.stop));
-  ARROW_ASSIGN_OR_RAISE(auto travel, options.route.parse());
+  ARROW_ASSIGN_OR_RAISE(auto travel, options.route.parse(planning.names));
   const SyncRequest request{.source = std::move(source),
                             .target = std::move(target),
                             .remove = options.remove,

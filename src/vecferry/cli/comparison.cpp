@@ -145,7 +145,7 @@ Result<int> run_comparison(const Context& context, const Output& output, const s
   ARROW_ASSIGN_OR_RAISE(const auto name_b, with_backup_names(context, names, options.b));
   ARROW_ASSIGN_OR_RAISE(const auto a, open_location(names, name_a, place_options));
   ARROW_ASSIGN_OR_RAISE(const auto b, open_location(names, name_b, place_options));
-  ARROW_ASSIGN_OR_RAISE(const auto travel, options.route.parse());
+  ARROW_ASSIGN_OR_RAISE(const auto travel, options.route.parse(names));
   Progress progress;
   ARROW_ASSIGN_OR_RAISE(const auto side_a, comparable(a, travel, progress, context.stop));
   ARROW_ASSIGN_OR_RAISE(const auto side_b, comparable(b, travel, progress, context.stop));

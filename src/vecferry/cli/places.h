@@ -52,6 +52,8 @@ class PlaceNames {
   /// The key of encrypted archives: --key-file, the configuration's, else VECFERRY_KEY; null when
   /// there is none. Errors: kUsage for one that cannot be read.
   Result<std::shared_ptr<const ArchiveKey>> archive_key() const;
+  /// Until servers have built their indexes.
+  bool waits_for_index() const { return !network_.no_wait_index; }
   /// The name of the protected environment that this address is in; empty: none.
   std::string protecting(const std::string& address) const;
   /// How to reach the server at `url`; a URL that the file names is reached as it says.

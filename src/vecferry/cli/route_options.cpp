@@ -8,8 +8,11 @@
 
 namespace vecferry {
 
-Result<TravelWish> RouteWords::parse() const {
-  TravelWish wish{.spool = spool, .index_threads = index_threads, .index = !no_index};
+Result<TravelWish> RouteWords::parse(const PlaceNames& names) const {
+  TravelWish wish{.spool = spool,
+                  .index_threads = index_threads,
+                  .index = !no_index,
+                  .waits = names.waits_for_index()};
   if (!route.empty()) {
     wish.route = parse_route(route);
     if (!wish.route) {

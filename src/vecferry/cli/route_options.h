@@ -3,6 +3,7 @@
 #include <string>
 
 #include "vecferry/base/error.h"
+#include "vecferry/cli/places.h"
 #include "vecferry/ops/travel.h"
 
 namespace CLI {
@@ -21,7 +22,7 @@ struct RouteWords {
   bool no_index = false;
 
   /// Errors: kUsage with the words there are.
-  Result<TravelWish> parse() const;
+  Result<TravelWish> parse(const PlaceNames& names) const;
 };
 
 /// Verbs that only read a collection take `stream` and `engine-read`; those that make one all.

@@ -183,7 +183,7 @@ Result<int> transfer(const Context& context, const Output& output, const std::st
                       .verify = !options.no_verify,
                       .strict_floats = options.strict_floats,
                       .follow_up = passes_of(options.follow_up, options.max_passes)};
-  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse());
+  ARROW_ASSIGN_OR_RAISE(request.travel, options.route.parse(names));
   ARROW_ASSIGN_OR_RAISE(request.limits.memory_bytes, parse_size(options.memory));
   auto planned = plan_copy(std::move(request), context.stop);
   if (!planned.ok()) {

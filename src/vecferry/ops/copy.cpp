@@ -127,7 +127,8 @@ Status plan_route(CopyPlan* plan, const StopToken& stop) {
                        .index = request.travel.index,
                        .points = plan->expected_points,
                        .spool = request.travel.spool,
-                       .prove = request.verify},
+                       .prove = request.verify,
+                       .waits = request.travel.waits},
                       request.travel.prefer, request.travel.route, stop)
       .Value(&plan->route);
 }

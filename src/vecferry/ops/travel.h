@@ -15,6 +15,7 @@ struct TravelWish {
   std::string spool{};    ///< folder for files on their way; empty: the system's temporary one
   int index_threads = 0;  ///< that build a shipped index; 0: as many as the settings say
   bool index = true;      ///< false: a shipped collection is indexed by its server
+  bool waits = true;      ///< until a server has built its index
 };
 
 /// Of a wish for points that are read more than once: what it says of reading, and of what is made

@@ -37,6 +37,7 @@ struct Journey {
   std::optional<uint64_t> points{};  ///< that travel, when it is known
   std::string spool{};  ///< folder for files on their way; empty: the system's temporary one
   bool prove = true;    ///< what arrived is read back and compared
+  bool waits = true;    ///< until a server has built its index
   bool every = false;   ///< look at each route, also where looking does not pay
 };
 

@@ -145,7 +145,7 @@ class Estimator {
     const double shipped =
         shards_ * kRecoverShard + bytes * (kPackByte + holders * (target_link_ + kRecoverByte));
     route.copy_seconds = requests() + together(read_streaming(), built) + shipped;
-    route.index_seconds = facts_.builds_index ? index_work() / cores_ : 0;
+    route.index_seconds = indexed || facts_.waits ? index_work() / cores_ : 0;
     route.wire_bytes = round(scroll_bytes() + bytes * holders);
     route.spool_bytes = round(bytes * kSpoolTimes);
     route.target_bytes = round(target_bytes());
@@ -238,7 +238,7 @@ class Estimator {
     return points_ * each * std::log(in_shard) / std::log(kIndexScale);
   }
   double index_at_target() const {
-    return facts_.target == EndKind::kServer ? index_work() / cores_ : 0;
+    return facts_.target == EndKind::kServer && facts_.waits ? index_work() / cores_ : 0;
   }
 
   // The target is read back; where no point was read on the way, the source at the same time.

@@ -39,6 +39,7 @@ struct RouteFacts {
   bool target_fetches = true;  ///< the target can perhaps reach the source under the name we use
   bool live = false;           ///< others may write to the source meanwhile
   bool prove = true;           ///< what arrived is read back and compared
+  bool waits = true;           ///< until a server has built its index
   bool index_here = true;      ///< a shipped collection is indexed on this machine
   int cores = 2;               ///< of this machine; those of servers are not known
   std::optional<uint64_t> spool_free{};

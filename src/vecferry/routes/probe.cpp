@@ -135,6 +135,7 @@ class Probe {
     facts_.target = kind_of_end(journey_.target);
     facts_.live = journey_.source->capabilities().live;
     facts_.prove = journey_.prove;
+    facts_.waits = journey_.waits;
     facts_.index_here = journey_.index;
     facts_.cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     for (const auto& spec : journey_.config.vectors) {
